@@ -1,0 +1,56 @@
+# One target per task. Everything is built into target/ and .venv/; nothing else is touched.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUST := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml)
+
+.PHONY: help build demo test test-rust test-python lint format bench-dedup clean
+
+help: ## list the targets
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+build: $(VENV)/.built ## build the Python package into .venv
+
+demo: $(VENV)/.built ## deduplicate the source files of the crates that the build has downloaded
+	$(BIN)/python examples/demo.py
+
+test: test-rust test-python ## run every test
+
+test-rust: ## run the tests of the crates, their examples and their documentation
+	cargo test --release --locked --workspace --quiet
+
+test-python: $(VENV)/.built ## run the tests of the Python package
+	$(BIN)/python -m pytest --quiet
+
+lint: $(VENV)/.built ## check format, lints and types
+	cargo fmt --all --check
+	cargo clippy --release --locked --workspace --all-targets --quiet -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps --quiet
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/stubtest mithril._native --mypy-config-file pyproject.toml
+
+format: $(VENV)/.tools ## format all code
+	cargo fmt --all
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+bench-dedup: $(VENV)/.built ## time the whole command on the changelogs and documentation of this machine
+	$(BIN)/python benchmarks/bench_dedup.py
+
+clean: ## remove what was built
+	rm -rf target $(VENV) demo-output mithril/_native.*.so
+
+# The tools of pyproject.toml's group "dev", with those versions.
+$(VENV)/.tools: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; set PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip==26.3
+	$(BIN)/python -m pip install --quiet --group dev
+	touch $@
+
+$(VENV)/.built: $(VENV)/.tools $(RUST)
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release --quiet
+	touch $@

@@ -1,0 +1,37 @@
+"""Near-duplicate removal for text, with every removal verified.
+
+    >>> import mithril
+    >>> result = mithril.deduplicate(["one text", "another", "One text!"])
+    >>> result.keep
+    array([ True,  True, False])
+    >>> result.duplicates.to_pylist()
+    [{'row': 2, 'kept_row': 0, 'jaccard': 1.0, 'exact_copy': False}]
+
+`deduplicate` works on a column of texts in memory, `dedup_files` from files to a clean copy.
+"""
+
+from mithril._native import __version__
+from mithril.dedup import DedupResult, dedup_files, deduplicate
+from mithril.exceptions import (
+    DedupException,
+    InvalidArgumentException,
+    MithrilException,
+    NotFoundException,
+    OutputInTheWayException,
+)
+from mithril.report import Report
+from mithril.table import Table
+
+__all__ = [
+    "DedupException",
+    "DedupResult",
+    "InvalidArgumentException",
+    "MithrilException",
+    "NotFoundException",
+    "OutputInTheWayException",
+    "Report",
+    "Table",
+    "__version__",
+    "dedup_files",
+    "deduplicate",
+]

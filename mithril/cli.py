@@ -1,0 +1,171 @@
+"""The command ``mithril``."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from mithril import __version__
+from mithril.dedup import dedup_files
+from mithril.exceptions import InvalidArgumentException, MithrilException
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import FrameType
+
+DONE, FAILED, WRONG_USE, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        arguments: The command's arguments; those of the process if None.
+
+    Returns:
+        0 when it is done, 1 when it failed, 2 for wrong use, 130 after Ctrl-C.
+    """
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        _dedup(options)
+    except InvalidArgumentException as error:
+        print(f"mithril: error: {error}", file=sys.stderr)
+        return WRONG_USE
+    except (MithrilException, OSError) as error:
+        print(f"mithril: error: {error}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print("mithril: interrupted; nothing was written", file=sys.stderr)
+        return INTERRUPTED
+    return DONE
+
+
+def _dedup(options: argparse.Namespace) -> None:
+    report = dedup_files(
+        options.input,
+        options.output,
+        text_column=options.text_column,
+        id_column=options.id_column,
+        threshold=options.threshold,
+        recall=options.recall,
+        permutations=options.permutations,
+        seed=options.seed,
+        shingle=options.shingle,
+        ngram=options.ngram,
+        lowercase=options.lowercase,
+        verify=options.verify,
+        keep=options.keep,
+        input_format=options.input_format,
+        format=options.format,
+        threads=options.threads,
+        overwrite=options.overwrite,
+        progress=not options.quiet,
+    )
+    if options.json:
+        print(Path(options.output, "report.json").read_text(encoding="utf-8"), end="")
+    elif not options.quiet:
+        print(report)
+        print(f"\nsurviving rows, duplicates.parquet and report.json are in {options.output}")
+
+
+def _terminated(_number: int, _frame: FrameType | None) -> NoReturn:
+    # An exception, so that what is half done is cleaned up, as after Ctrl-C.
+    sys.exit(TERMINATED)
+
+
+def _keep(value: str) -> str:
+    kind, colon, column = value.partition(":")
+    if kind in ("first", "longest") and not colon:
+        return value
+    if kind in ("max", "min") and column:
+        return value
+    message = f"{value!r} is none of first, longest, max:COLUMN and min:COLUMN"
+    raise argparse.ArgumentTypeError(message)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="mithril", description="Near-duplicate removal for text, with every removal verified."
+    )
+    parser.add_argument("--version", action="version", version=f"mithril {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    dedup = commands.add_parser(
+        "dedup",
+        help="remove near-duplicates from files",
+        description=(
+            "Write the rows of the inputs without near-duplicates to a folder, with a table of "
+            "what was removed and for which row, and a report."
+        ),
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        argument_default=None,
+    )
+    add = dedup.add_argument
+    add(
+        "input",
+        nargs="+",
+        metavar="INPUT",
+        help="file, folder or glob of Parquet, JSON lines (plain, .gz, .zst) or text files",
+    )
+    add("--output", required=True, metavar="DIR", help="folder to write", default=argparse.SUPPRESS)
+
+    data = dedup.add_argument_group("input and output")
+    add = data.add_argument
+    add("--text-column", default="text", metavar="NAME", help="column that holds the texts")
+    add("--id-column", metavar="NAME", help="column that names rows; else the row number")
+    add(
+        "--input-format",
+        choices=["auto", "parquet", "jsonl", "text"],
+        default="auto",
+        help="format of the input; auto goes by the names of the files",
+    )
+    add(
+        "--format",
+        choices=["parquet", "jsonl"],
+        help="format of the surviving rows; else JSON lines for JSON lines, Parquet otherwise",
+    )
+    add("--overwrite", action="store_true", help="replace the folder of an earlier run")
+
+    matching = dedup.add_argument_group("what counts as a duplicate")
+    add = matching.add_argument
+    add("--threshold", type=float, default=0.8, help="least Jaccard similarity of duplicates")
+    add("--recall", type=float, default=0.99, help="share of pairs at the threshold to be found")
+    add("--permutations", type=int, default=128, help="values in a signature")
+    add("--seed", type=int, default=42, help="seed of the sketch")
+    add(
+        "--shingle",
+        choices=["auto", "whitespace", "words", "chars"],
+        default="auto",
+        help="what a shingle is made of",
+    )
+    add("--ngram", type=int, default=5, help="how many of these a shingle has")
+    add(
+        "--lowercase",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="lower-case texts first",
+    )
+    add(
+        "--verify",
+        choices=["exact", "signature", "none"],
+        default="exact",
+        help="what a candidate pair must pass",
+    )
+    add(
+        "--keep",
+        type=_keep,
+        default="first",
+        metavar="WHICH",
+        help="row to keep of several alike: first, longest, max:COLUMN or min:COLUMN",
+    )
+
+    running = dedup.add_argument_group("running")
+    add = running.add_argument
+    add("--threads", type=int, metavar="N", help="threads; else all of the machine's")
+    add("--json", action="store_true", help="print the report as JSON")
+    add("--quiet", action="store_true", help="print errors only")
+    return parser

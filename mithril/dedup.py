@@ -1,0 +1,219 @@
+"""Near-duplicate removal."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from mithril import _native
+from mithril.report import Report
+from mithril.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    import numpy as np
+    import numpy.typing as npt
+
+Shingle: TypeAlias = Literal["auto", "whitespace", "words", "chars"]
+Verify: TypeAlias = Literal["exact", "signature", "none"]
+Progress: TypeAlias = "bool | Callable[[str, int, int], object] | None"
+
+
+@dataclass(frozen=True, eq=False)
+class DedupResult:
+    """What `deduplicate` found."""
+
+    keep: npt.NDArray[np.bool_]
+    """For each row whether it is kept; shape (rows,)."""
+    duplicates: Table
+    """The removed rows: ``row``, ``kept_row`` (both from zero), ``jaccard``, ``exact_copy``."""
+    report: Report
+    """The account of the run."""
+
+    def __repr__(self) -> str:
+        """Say how many rows are kept and removed."""
+        return f"<mithril.DedupResult: {self.report.kept:,} kept, {self.report.removed:,} removed>"
+
+    def _repr_html_(self) -> str:
+        return self.report._repr_html_() + self.duplicates._repr_html_()
+
+
+def deduplicate(
+    column: object,
+    *,
+    threshold: float = 0.8,
+    recall: float = 0.99,
+    permutations: int = 128,
+    seed: int = 42,
+    shingle: Shingle = "auto",
+    ngram: int = 5,
+    lowercase: bool = True,
+    verify: Verify = "exact",
+    keep: Literal["first", "longest", "max", "min"] = "first",
+    by: object | None = None,
+    threads: int | None = None,
+    progress: Progress = None,
+) -> DedupResult:
+    """Find the near-duplicates in a column of texts.
+
+    A row is removed only for a verified match with the very row that is kept for it. Rows whose
+    text is null or empty are kept. The same column and options give the same result, whatever the
+    number of threads.
+
+    Args:
+        column: The texts. An Arrow column (pyarrow, polars, pandas 3, anything with
+            ``__arrow_c_stream__`` or ``__arrow_c_array__``) is read where it is; a list, a numpy
+            array or any other iterable of ``str`` and None is copied first.
+        threshold: The least Jaccard similarity of two texts' shingle sets that makes them
+            duplicates, above 0 and at most 1.
+        recall: The least probability that a pair exactly at the threshold is found, between 0
+            and 1. Pairs above it are found more often.
+        permutations: The number of values in a signature, 1 to 4096.
+        seed: The seed of the sketch.
+        shingle: What a shingle is made of. ``"auto"``: words by UAX #29, and single characters in
+            scripts that are written without spaces. ``"whitespace"``: what ``str.split()`` gives.
+            ``"words"``: words by UAX #29. ``"chars"``: Unicode scalar values.
+        ngram: The number of these in a shingle. A shorter text is one shingle.
+        lowercase: Whether texts are lower-cased first.
+        verify: ``"exact"`` compares the shingle sets of each candidate pair, ``"signature"`` only
+            the signatures, ``"none"`` nothing.
+        keep: Which of several rows alike is kept: the ``"first"``, the ``"longest"`` in
+            characters, or the one with the ``"max"`` or ``"min"`` value in `by`. The first among
+            equals.
+        by: A value for each row, for ``keep="max"`` and ``"min"``.
+        threads: The number of threads; all of the machine's if None.
+        progress: True for a bar on the terminal, or a function that is called, from other
+            threads, with the phase, the units done and their total.
+
+    Returns:
+        Which rows to keep, the table of the others, and a report.
+
+    Raises:
+        InvalidArgumentException: An argument is out of range; also a ValueError.
+        TypeError: `column` holds something other than texts.
+        KeyboardInterrupt: Ctrl-C was pressed.
+
+    Example:
+        >>> result = deduplicate(["a b c d e f", "A B C D E F", None], shingle="whitespace")
+        >>> result.keep.tolist()
+        [True, False, True]
+    """
+    keep_mask, duplicates, report = _native.deduplicate(
+        column,
+        by,
+        json.dumps(
+            {
+                "threshold": float(threshold),
+                "recall": float(recall),
+                "permutations": int(permutations),
+                "seed": int(seed),
+                "shingle": shingle,
+                "ngram": int(ngram),
+                "lowercase": bool(lowercase),
+                "verify": verify,
+                "keep": keep,
+                "threads": threads,
+            }
+        ),
+        progress,
+    )
+    return DedupResult(keep_mask, Table(duplicates), Report.from_json(report))
+
+
+def dedup_files(
+    inputs: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    output: str | os.PathLike[str],
+    *,
+    text_column: str = "text",
+    id_column: str | None = None,
+    threshold: float = 0.8,
+    recall: float = 0.99,
+    permutations: int = 128,
+    seed: int = 42,
+    shingle: Shingle = "auto",
+    ngram: int = 5,
+    lowercase: bool = True,
+    verify: Verify = "exact",
+    keep: str = "first",
+    input_format: Literal["auto", "parquet", "jsonl", "text"] = "auto",
+    format: Literal["parquet", "jsonl"] | None = None,  # noqa: A002 - the command line's name
+    threads: int | None = None,
+    overwrite: bool = False,
+    progress: Progress = None,
+) -> Report:
+    """Remove near-duplicates from files.
+
+    `output` becomes a folder, whole or not at all, with
+
+    - ``part-NNNNN.parquet`` or ``part-NNNNN.jsonl.zst``: the surviving rows of the input file with
+      that number, every column as it came; text files are written together;
+    - ``duplicates.parquet``: a row for each removed one: ``id``, ``row`` (in its file, from zero),
+      ``file``, ``kept_id``, ``kept_row``, ``kept_file``, ``jaccard``, ``exact_copy``;
+    - ``report.json``: the report that is returned.
+
+    Args:
+        inputs: Files, folders (searched through all their folders) and glob patterns, of Parquet,
+            of JSON lines (plain, ``.gz``, ``.zst``), or of text files, each of which is a document
+            with the columns ``path`` and ``text``. One format a call.
+        output: The folder to write.
+        text_column: The column that holds the texts.
+        id_column: The column whose values name rows in the table of duplicates; the number of the
+            row over all inputs if None.
+        threshold: As in `deduplicate`.
+        recall: As in `deduplicate`.
+        permutations: As in `deduplicate`.
+        seed: As in `deduplicate`.
+        shingle: As in `deduplicate`.
+        ngram: As in `deduplicate`.
+        lowercase: As in `deduplicate`.
+        verify: As in `deduplicate`.
+        keep: ``"first"``, ``"longest"``, ``"max:COLUMN"`` or ``"min:COLUMN"``.
+        input_format: The format of the input; by the names of the files if ``"auto"``.
+        format: The format of the surviving rows; JSON lines for JSON lines and Parquet otherwise
+            if None.
+        threads: As in `deduplicate`.
+        overwrite: Whether the folder of an earlier run is replaced.
+        progress: As in `deduplicate`.
+
+    Returns:
+        The report.
+
+    Raises:
+        InvalidArgumentException: An argument is out of range or does not fit the input; also a
+            ValueError.
+        NotFoundException: An input does not exist; also a FileNotFoundError.
+        OutputInTheWayException: `output` exists; also a FileExistsError.
+        DedupException: A file is damaged, cannot be read or cannot be written.
+        KeyboardInterrupt: Ctrl-C was pressed; nothing is left behind.
+    """
+    paths = [inputs] if isinstance(inputs, (str, os.PathLike)) else list(inputs)
+    keep, _, keep_column = keep.partition(":")
+    report = _native.dedup_files(
+        paths,
+        output,
+        json.dumps(
+            {
+                "text_column": text_column,
+                "id_column": id_column,
+                "keep_column": keep_column or None,
+                "threshold": float(threshold),
+                "recall": float(recall),
+                "permutations": int(permutations),
+                "seed": int(seed),
+                "shingle": shingle,
+                "ngram": int(ngram),
+                "lowercase": bool(lowercase),
+                "verify": verify,
+                "keep": keep,
+                "input_format": input_format,
+                "output_format": format,
+                "threads": threads,
+                "overwrite": bool(overwrite),
+            }
+        ),
+        progress,
+    )
+    return Report.from_json(report)

@@ -1,0 +1,190 @@
+"""The account of a run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """The groups of a kept row and those removed for it."""
+
+    count: int
+    """Their number."""
+    largest: int
+    """The rows in the largest, the kept one included."""
+    sizes: dict[int, int]
+    """How many there are of each size."""
+
+
+@dataclass(frozen=True)
+class Banding:
+    """How signatures were cut to find candidates."""
+
+    bands: int
+    """The number of bands."""
+    rows: int
+    """The number of values in a band."""
+
+
+@dataclass(frozen=True)
+class Seconds:
+    """Seconds by stage."""
+
+    read: float
+    """Finding and reading the input."""
+    exact: float
+    """Finding exact copies."""
+    sketch: float
+    """Shingles, signatures and bands."""
+    match: float
+    """Candidates, verification and the choice of rows."""
+    write: float
+    """Writing the output."""
+    total: float
+    """All of it."""
+
+
+@dataclass(frozen=True)
+class Files:
+    """What was read and written."""
+
+    input_format: str
+    """``parquet``, ``jsonl`` or ``text``."""
+    inputs: int
+    """The number of input files."""
+    input_bytes: int
+    """Their size on disk."""
+    skipped_binary: int
+    """Files of a folder that are not text and were left out."""
+    output_format: str
+    """``parquet`` or ``jsonl``."""
+    parts: int
+    """The number of ``part-*`` files."""
+    output_bytes: int
+    """The size of the output folder, ``report.json`` excluded."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """The account of a run; ``report.json`` holds the same.
+
+    ``print`` it for a summary, or let a notebook show it.
+    """
+
+    version: str
+    """The version of Mithril that made it."""
+    documents: int
+    """The rows read."""
+    bytes: int
+    """The bytes of their texts, in UTF-8."""
+    null_texts: int
+    """The rows whose text is null: kept, and compared with nothing."""
+    empty_texts: int
+    """The rows whose text is empty: kept, and compared with nothing."""
+    kept: int
+    """The rows kept."""
+    removed: int
+    """The rows removed."""
+    exact_duplicates: int
+    """The rows removed whose text is byte for byte that of the row kept for them."""
+    near_duplicates: int
+    """The other rows removed."""
+    clusters: Clusters
+    """The groups of a kept row and those removed for it."""
+    banding: Banding
+    """How signatures were cut."""
+    promised_recall: float
+    """The probability that a pair exactly at the threshold becomes a candidate."""
+    candidate_pairs: int
+    """The pairs of a row and an earlier kept one that share a band."""
+    verified_pairs: int
+    """Those of them that were found to be duplicates."""
+    seconds: Seconds
+    """How long each stage took."""
+    options: dict[str, Any]
+    """The options of the run."""
+    files: Files | None = None
+    """What was read and written; None where the texts were in memory."""
+
+    @classmethod
+    def from_json(cls, text: str) -> Report:
+        """Read a report, such as the contents of ``report.json``.
+
+        Args:
+            text: The JSON.
+
+        Returns:
+            The report.
+
+        Raises:
+            TypeError: A field is missing or unknown.
+        """
+        fields = json.loads(text)
+        clusters = fields.pop("clusters")
+        sizes = {int(size): count for size, count in clusters.pop("sizes").items()}
+        files = fields.pop("files", None)
+        return cls(
+            clusters=Clusters(sizes=sizes, **clusters),
+            banding=Banding(**fields.pop("banding")),
+            seconds=Seconds(**fields.pop("seconds")),
+            files=None if files is None else Files(**files),
+            **fields,
+        )
+
+    def __str__(self) -> str:
+        """Give a summary for a person."""
+        rows = self._rows()
+        width = max(len(label) for label, _ in rows)
+        return "\n".join(f"{label:<{width}}  {value}" for label, value in rows)
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f'<tr><th style="text-align:left">{escape(label)}</th>'
+            f'<td style="text-align:left">{escape(value)}</td></tr>'
+            for label, value in self._rows()
+        )
+        return f"<table>{rows}</table>"
+
+    def _rows(self) -> list[tuple[str, str]]:
+        seconds = self.seconds
+        speed = self.documents / seconds.total if seconds.total else 0.0
+        rows = [
+            ("documents", f"{self.documents:,} ({_size(self.bytes)} of text)"),
+            ("kept", f"{self.kept:,} ({_percent(self.kept, self.documents)})"),
+            ("removed", f"{self.removed:,} ({_percent(self.removed, self.documents)})"),
+            ("  exact copies", f"{self.exact_duplicates:,}"),
+            ("  near-duplicates", f"{self.near_duplicates:,}"),
+            ("clusters", f"{self.clusters.count:,}, the largest of {self.clusters.largest:,}"),
+            (
+                "recall",
+                f"{self.promised_recall:.1%} promised at threshold {self.options['threshold']:g}",
+            ),
+            (
+                "",
+                f"by {self.banding.bands} bands of {self.banding.rows} rows",
+            ),
+            ("pairs", f"{self.candidate_pairs:,} candidates, {self.verified_pairs:,} verified"),
+            ("time", f"{seconds.total:.2f} s ({speed:,.0f} documents a second)"),
+        ]
+        if self.null_texts or self.empty_texts:
+            without = f"{self.null_texts:,} null, {self.empty_texts:,} empty (all kept)"
+            rows.insert(1, ("without text", without))
+        if self.files is not None and self.files.skipped_binary:
+            rows.insert(1, ("left out", f"{self.files.skipped_binary:,} binary files"))
+        return rows
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{part / whole:.1%}" if whole else "0%"
+
+
+def _size(count: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:  # noqa: PLR2004
+            return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"

@@ -1,0 +1,30 @@
+//! `MinHash`: small signatures whose agreement estimates the Jaccard similarity of two sets.
+//!
+//! [`MinHasher`] turns a set of 64-bit tokens into a [`MinHashSignature`] of `k` values by fast
+//! similarity sketching (Dahlgaard, Knudsen and Thorup, *Fast Similarity Sketching*, FOCS 2017).
+//! [`ngram`] makes such tokens from a sequence: the hash of every run of `n` of its elements.
+//!
+//! Invariants that all code here keeps, and that the tests hold it to:
+//!
+//! - order and repetition of the tokens change nothing: a signature is that of a *set*;
+//! - the element-wise minimum of two signatures is the signature of the union;
+//! - for two sets with Jaccard similarity J, each pair of values agrees with probability J.
+
+mod hasher;
+pub mod ngram;
+mod signature;
+
+pub use hasher::{MAX_PERMUTATIONS, MinHasher};
+pub use signature::MinHashSignature;
+
+/// A bijection of 64 bits in which every input bit changes every output bit with probability near
+/// one half: the finaliser of `SplitMix64` (Steele, Lea and Flood, *Fast splittable pseudorandom
+/// number generators*, OOPSLA 2014, variant 13 of Stafford).
+const fn mix(mut value: u64) -> u64 {
+    value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    value ^ (value >> 31)
+}
+
+/// 2⁶⁴ divided by the golden ratio, the increment of `SplitMix64`.
+const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;

@@ -1,0 +1,62 @@
+//! Hashes of n-grams: of runs of `n` elements of a sequence.
+
+use super::mix;
+
+/// The base of the polynomial; odd, and 3 modulo 4 so that swapping neighbours costs one bit only.
+const BASE: u64 = 0xd6e8_feb8_6659_fd93 | 3;
+
+/// The hash of a token: XXH3-64 of its bytes.
+#[must_use]
+#[inline]
+pub fn token_hash(token: &[u8]) -> u64 {
+    xxhash_rust::xxh3::xxh3_64(token)
+}
+
+/// Appends the hash of every n-gram of `tokens` to `out`.
+///
+/// `tokens` are hashes of the elements in their order. A sequence of at least `n` elements has
+/// `tokens.len() - n + 1` n-grams; a shorter one is a single n-gram of all it has; an empty one has
+/// none. `n` of zero counts as one.
+///
+/// The hash of `t₁ … tₙ` is the polynomial `Σ tᵢ·Bⁿ⁻ⁱ` modulo 2⁶⁴, rolled from one n-gram to the
+/// next, then mixed: the cost does not depend on `n`.
+///
+/// ```
+/// use mithril_core::minhash::ngram::{ngram_hashes, token_hash};
+///
+/// let tokens: Vec<u64> = ["to", "be", "or", "not", "to", "be"]
+///     .iter()
+///     .map(|word| token_hash(word.as_bytes()))
+///     .collect();
+/// let mut hashes = Vec::new();
+/// ngram_hashes(&tokens, 2, &mut hashes);
+/// assert_eq!(hashes.len(), 5);
+/// assert_eq!(hashes[0], hashes[4]); // "to be"
+/// ```
+pub fn ngram_hashes(tokens: &[u64], n: usize, out: &mut Vec<u64>) {
+    if tokens.is_empty() {
+        return;
+    }
+    let n = n.clamp(1, tokens.len());
+    let (head, tail) = tokens.split_at(n);
+    let append = |sum: u64, token: u64| sum.wrapping_mul(BASE).wrapping_add(token);
+    let mut sum = head.iter().copied().fold(0, append);
+    out.reserve(tail.len() + 1);
+    out.push(mix(sum));
+    let leading = (0..n).fold(1_u64, |power, _| power.wrapping_mul(BASE));
+    for (&leaving, &entering) in tokens.iter().zip(tail) {
+        sum = append(sum, entering).wrapping_sub(leaving.wrapping_mul(leading));
+        out.push(mix(sum));
+    }
+}
+
+/// Appends the hash of every n-gram of the Unicode scalar values of `text` to `out`.
+///
+/// Each scalar value is the token of its UTF-8 bytes; the rest is as in [`ngram_hashes`].
+/// `tokens` is scratch space; what it held is lost.
+pub fn char_ngram_hashes(text: &str, n: usize, tokens: &mut Vec<u64>, out: &mut Vec<u64>) {
+    tokens.clear();
+    let mut utf8 = [0; 4];
+    tokens.extend(text.chars().map(|scalar| token_hash(scalar.encode_utf8(&mut utf8).as_bytes())));
+    ngram_hashes(tokens, n, out);
+}

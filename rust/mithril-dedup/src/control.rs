@@ -1,0 +1,46 @@
+//! How a running deduplication is watched and stopped.
+
+use crate::error::{DedupError, Result};
+use mithril_core::{NoopProgress, ProgressReporter};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+static NEVER: AtomicBool = AtomicBool::new(false);
+
+/// The progress reporter and the stop flag of a run.
+///
+/// The phases reported are `reading` (bytes), `hashing`, `sketching`, `matching` (documents) and
+/// `writing` (files).
+#[derive(Clone, Copy)]
+pub struct Control<'a> {
+    /// Where progress goes.
+    pub progress: &'a dyn ProgressReporter,
+    /// Set it to true, from any thread, and the run ends with [`DedupError::Interrupted`].
+    pub stop: &'a AtomicBool,
+}
+
+impl Default for Control<'_> {
+    /// Reports nothing and never stops.
+    fn default() -> Self {
+        Self { progress: &NoopProgress, stop: &NEVER }
+    }
+}
+
+impl Control<'_> {
+    pub(crate) fn begin(&self, phase: &str, total: u64) {
+        self.progress.set_message(phase);
+        self.progress.set_total(total);
+    }
+
+    /// Counts `amount` as done; an error when the run is to stop.
+    pub(crate) fn advance(&self, amount: u64) -> Result<()> {
+        self.progress.increment(amount);
+        self.check()
+    }
+
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(DedupError::Interrupted);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,228 @@
+//! A column of texts, in the memory that Arrow holds them in.
+
+use crate::error::{DedupError, Result};
+use arrow::array::{
+    Array, ArrayBuilder, ArrayRef, AsArray, LargeStringArray, LargeStringBuilder, StringArray,
+    StringViewArray,
+};
+use arrow::compute::cast;
+use arrow::datatypes::DataType;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The most documents that one run can hold: rows are numbered with 32 bits inside.
+pub const MAX_DOCUMENTS: usize = u32::MAX as usize;
+
+/// A column of texts in chunks; null is a document without a text.
+///
+/// ```
+/// use arrow::array::{ArrayRef, StringArray};
+/// use mithril_dedup::Documents;
+/// use std::sync::Arc;
+///
+/// let column: ArrayRef = Arc::new(StringArray::from(vec![Some("a text"), None]));
+/// let documents = Documents::try_from_chunks([column])?;
+/// assert_eq!(documents.text(0), Some("a text"));
+/// assert_eq!(documents.text(1), None);
+/// # Ok::<(), mithril_dedup::DedupError>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct Documents {
+    chunks: Vec<Chunk>,
+    /// The first row of each chunk.
+    starts: Vec<usize>,
+    len: usize,
+    /// The bytes of texts that are not valid Unicode; the column holds them with U+FFFD.
+    raw: HashMap<usize, Box<[u8]>>,
+}
+
+#[derive(Debug)]
+enum Chunk {
+    Utf8(StringArray),
+    LargeUtf8(LargeStringArray),
+    Utf8View(StringViewArray),
+    /// All null; the `Null` type has no values.
+    Null,
+}
+
+impl Documents {
+    /// A column of no documents.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The documents of `chunks`, in their order.
+    ///
+    /// # Errors
+    ///
+    /// As [`push`](Self::push).
+    pub fn try_from_chunks(chunks: impl IntoIterator<Item = ArrayRef>) -> Result<Self> {
+        let mut documents = Self::new();
+        for chunk in chunks {
+            documents.push(&chunk)?;
+        }
+        Ok(documents)
+    }
+
+    /// Whether texts can be taken from a column of this type.
+    #[must_use]
+    pub fn accepts(data_type: &DataType) -> bool {
+        match data_type {
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null => true,
+            DataType::Dictionary(_, values) => Self::accepts(values),
+            _ => false,
+        }
+    }
+
+    /// Appends the texts of an Arrow array without copying them.
+    ///
+    /// # Errors
+    ///
+    /// [`DedupError::ColumnType`] for an array that does not hold strings,
+    /// [`DedupError::InvalidArgument`] past [`MAX_DOCUMENTS`].
+    pub fn push(&mut self, array: &ArrayRef) -> Result<()> {
+        let chunk = match array.data_type() {
+            DataType::Utf8 => Chunk::Utf8(array.as_string().clone()),
+            DataType::LargeUtf8 => Chunk::LargeUtf8(array.as_string().clone()),
+            DataType::Utf8View => Chunk::Utf8View(array.as_string_view().clone()),
+            DataType::Null => Chunk::Null,
+            // A view refers to the dictionary's values: only the 16 bytes of each view are new.
+            other if Self::accepts(other) => {
+                Chunk::Utf8View(cast(array, &DataType::Utf8View)?.as_string_view().clone())
+            }
+            other => {
+                return Err(DedupError::ColumnType {
+                    column: "text".to_owned(),
+                    found: other.to_string(),
+                    expected: "a column of strings is needed",
+                });
+            }
+        };
+        if self.len + array.len() > MAX_DOCUMENTS {
+            return Err(DedupError::InvalidArgument(format!(
+                "more than {MAX_DOCUMENTS} documents in one run"
+            )));
+        }
+        self.starts.push(self.len);
+        self.len += array.len();
+        self.chunks.push(chunk);
+        Ok(())
+    }
+
+    /// Appends the texts of a builder.
+    ///
+    /// # Errors
+    ///
+    /// As [`push`](Self::push).
+    pub fn push_texts(&mut self, mut texts: TextBuilder) -> Result<()> {
+        let start = self.len;
+        self.push(&(Arc::new(texts.column.finish()) as ArrayRef))?;
+        self.raw.extend(texts.raw.into_iter().map(|(row, bytes)| (start + row, bytes)));
+        Ok(())
+    }
+
+    /// The number of documents, null ones included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is no document.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The text of a row; `None` for null and past the end.
+    #[must_use]
+    pub fn text(&self, row: usize) -> Option<&str> {
+        let index = self.starts.partition_point(|&start| start <= row).checked_sub(1)?;
+        let at = row - self.starts.get(index)?;
+        match self.chunks.get(index)? {
+            Chunk::Utf8(array) => (at < array.len() && array.is_valid(at)).then(|| array.value(at)),
+            Chunk::LargeUtf8(array) => {
+                (at < array.len() && array.is_valid(at)).then(|| array.value(at))
+            }
+            Chunk::Utf8View(array) => {
+                (at < array.len() && array.is_valid(at)).then(|| array.value(at))
+            }
+            Chunk::Null => None,
+        }
+    }
+
+    /// The bytes that say what a row is: those of its text, or of the original where that is not
+    /// valid Unicode.
+    #[must_use]
+    pub fn bytes(&self, row: usize) -> Option<&[u8]> {
+        if !self.raw.is_empty()
+            && let Some(bytes) = self.raw.get(&row)
+        {
+            return Some(bytes);
+        }
+        self.text(row).map(str::as_bytes)
+    }
+}
+
+/// Collects texts that are not in Arrow memory yet, row by row.
+///
+/// ```
+/// use mithril_dedup::{Documents, TextBuilder};
+/// let mut texts = TextBuilder::default();
+/// texts.append_str("a text");
+/// texts.append_null();
+/// texts.append_surrogates(b"half a \xed\xa0\xbd".to_vec());
+/// let mut documents = Documents::new();
+/// documents.push_texts(texts)?;
+/// assert_eq!(documents.text(2), Some("half a \u{fffd}"));
+/// assert_eq!(documents.bytes(2), Some(&b"half a \xed\xa0\xbd"[..]));
+/// # Ok::<(), mithril_dedup::DedupError>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct TextBuilder {
+    column: LargeStringBuilder,
+    raw: Vec<(usize, Box<[u8]>)>,
+}
+
+impl TextBuilder {
+    /// Appends a text.
+    pub fn append_str(&mut self, text: &str) {
+        self.column.append_value(text);
+    }
+
+    /// Appends a document without a text.
+    pub fn append_null(&mut self) {
+        self.column.append_null();
+    }
+
+    /// Appends a text with lone surrogates, which JSON and Python strings can hold and UTF-8 cannot,
+    /// each encoded in three bytes as other characters of its size are (WTF-8).
+    ///
+    /// Its text has U+FFFD in their place, and shingles come from that; whether two rows are exact
+    /// copies is told by the bytes.
+    pub fn append_surrogates(&mut self, bytes: Vec<u8>) {
+        let mut text = String::with_capacity(bytes.len());
+        let mut rest = bytes.as_slice();
+        while let Err(error) = std::str::from_utf8(rest) {
+            let (valid, after) = rest.split_at(error.valid_up_to());
+            text.push_str(&String::from_utf8_lossy(valid));
+            text.push(char::REPLACEMENT_CHARACTER);
+            rest = after.get(3..).unwrap_or_default();
+        }
+        text.push_str(&String::from_utf8_lossy(rest));
+        self.raw.push((self.column.len(), bytes.into()));
+        self.column.append_value(text);
+    }
+
+    /// The number of documents so far.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.column.len()
+    }
+
+    /// Whether there is no document.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}

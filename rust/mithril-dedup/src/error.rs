@@ -1,0 +1,174 @@
+//! What can go wrong, with the file, row or column it went wrong at.
+
+use std::path::{Path, PathBuf};
+
+/// A result whose error is [`DedupError`].
+pub type Result<T> = std::result::Result<T, DedupError>;
+
+/// Any other error, kept as the source of ours.
+pub type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why a deduplication did not happen. Nothing has been written when one is returned.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DedupError {
+    /// An option is outside what is accepted.
+    #[error("{0}")]
+    InvalidArgument(String),
+
+    /// An input does not exist, or a pattern matches nothing.
+    #[error("no such file, folder or match: {}", path.display())]
+    NotFound {
+        /// The input as it was given.
+        path: PathBuf,
+    },
+
+    /// The inputs of one call have different formats.
+    #[error(
+        "more than one input format in one call: {found}; \
+         name the files of one format, or choose it with --input-format (input_format=)"
+    )]
+    MixedFormats {
+        /// The formats with their number of files and an example of each.
+        found: String,
+    },
+
+    /// A column that was asked for is not there.
+    #[error("{}: no column {column:?}; the columns are: {}", file.display(), available.join(", "))]
+    MissingColumn {
+        /// The file that lacks it.
+        file: PathBuf,
+        /// The name asked for.
+        column: String,
+        /// The columns there are.
+        available: Vec<String>,
+    },
+
+    /// A column has a type that cannot be used for what it was asked for.
+    #[error("column {column:?} is of type {found}; {expected}")]
+    ColumnType {
+        /// The column's name.
+        column: String,
+        /// Its Arrow type.
+        found: String,
+        /// What would be accepted.
+        expected: &'static str,
+    },
+
+    /// One row of the input is damaged.
+    #[error("{}, {place} {number}: {problem}", file.display())]
+    BadRow {
+        /// The file.
+        file: PathBuf,
+        /// What `number` counts: `"line"` from one, `"row"` from zero.
+        place: &'static str,
+        /// Which line or row.
+        number: u64,
+        /// What is wrong with it.
+        problem: String,
+    },
+
+    /// A file could not be read.
+    #[error("cannot read {}: {source}", file.display())]
+    Read {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: Source,
+    },
+
+    /// A file or folder could not be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: Source,
+    },
+
+    /// The output folder is in the way and must stay.
+    #[error("output folder {}: {problem}", path.display())]
+    OutputInTheWay {
+        /// The folder.
+        path: PathBuf,
+        /// Why it is not replaced, and what to do.
+        problem: &'static str,
+    },
+
+    /// An input file is not what it was when the run began.
+    #[error("{} changed while it was being read; run again", file.display())]
+    InputChanged {
+        /// The file.
+        file: PathBuf,
+    },
+
+    /// The Arrow library refused data that was read without an error.
+    #[error(transparent)]
+    Arrow(#[from] arrow::error::ArrowError),
+
+    /// A thread pool could not be started.
+    #[error("cannot start {threads} threads: {source}")]
+    Threads {
+        /// How many were wanted.
+        threads: usize,
+        /// Why.
+        source: Source,
+    },
+
+    /// The caller asked to stop.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl DedupError {
+    /// Every [`kind`](Self::kind) there is; the list only ever grows.
+    pub const KINDS: [&'static str; 12] = [
+        "invalid_argument",
+        "not_found",
+        "mixed_formats",
+        "missing_column",
+        "column_type",
+        "bad_row",
+        "read",
+        "write",
+        "output_in_the_way",
+        "input_changed",
+        "internal",
+        "interrupted",
+    ];
+
+    /// A short stable name of what happened, for programs.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::InvalidArgument(_) => "invalid_argument",
+            Self::NotFound { .. } => "not_found",
+            Self::MixedFormats { .. } => "mixed_formats",
+            Self::MissingColumn { .. } => "missing_column",
+            Self::ColumnType { .. } => "column_type",
+            Self::BadRow { .. } => "bad_row",
+            Self::Read { .. } => "read",
+            Self::Write { .. } => "write",
+            Self::OutputInTheWay { .. } => "output_in_the_way",
+            Self::InputChanged { .. } => "input_changed",
+            Self::Arrow(_) | Self::Threads { .. } => "internal",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// An error at reading `file`.
+    pub fn read(file: &Path, source: impl Into<Source>) -> Self {
+        Self::Read { file: file.to_owned(), source: source.into() }
+    }
+
+    /// An error at writing `path`.
+    pub fn write(path: &Path, source: impl Into<Source>) -> Self {
+        Self::Write { path: path.to_owned(), source: source.into() }
+    }
+}
+
+impl From<mithril_core::MithrilError> for DedupError {
+    fn from(error: mithril_core::MithrilError) -> Self {
+        Self::InvalidArgument(error.to_string())
+    }
+}

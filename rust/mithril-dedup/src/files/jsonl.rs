@@ -1,0 +1,229 @@
+//! JSON lines in and out.
+//!
+//! A row that stays is written as the line it was, byte for byte. Texts may hold escapes of lone
+//! surrogates, which JSON allows and UTF-8 does not: such a row keeps its own bytes for telling exact
+//! copies, and U+FFFD stands in its text.
+
+mod convert;
+mod line;
+mod record;
+
+use self::line::Lines;
+use self::record::{Record, column_of};
+use super::OutputFormat;
+use super::input::InputFile;
+use super::output::OutputFolder;
+use super::parquet;
+use super::scan::{Columns, Scan, starts};
+use crate::control::Control;
+use crate::documents::{Documents, TextBuilder};
+use crate::error::{DedupError, Result};
+use arrow::array::RecordBatch;
+use arrow::json::writer::{LineDelimited, WriterBuilder};
+use rayon::prelude::*;
+use serde_json::Value;
+use std::io::Write;
+
+const ZSTD_LEVEL: i32 = 3;
+
+/// What the first pass brings back of one file.
+struct Scanned {
+    texts: TextBuilder,
+    ids: Vec<Value>,
+    bys: Vec<Value>,
+    /// Whether a row has the text, id and keep column.
+    present: [bool; 3],
+    /// The names in the first row.
+    names: Vec<String>,
+}
+
+/// Reads the columns that decide, files in parallel.
+pub(super) fn scan(files: &[InputFile], columns: Columns, control: Control) -> Result<Scan> {
+    control.begin("reading", files.iter().map(|file| file.size).sum());
+    let scanned: Vec<Scanned> =
+        files.par_iter().map(|file| scan_file(file, columns, control)).collect::<Result<_>>()?;
+
+    // A column may be absent from some rows, where it is null, but not from all.
+    let wanted = [Some(columns.text), columns.id, columns.by];
+    let first = scanned.iter().position(|file| !file.names.is_empty() || !file.texts.is_empty());
+    for (index, column) in wanted.into_iter().enumerate() {
+        let present = scanned.iter().any(|file| file.present.get(index) == Some(&true));
+        if let (Some(column), Some(first), false) = (column, first, present) {
+            return Err(DedupError::MissingColumn {
+                file: files.get(first).map(|file| file.path.clone()).unwrap_or_default(),
+                column: column.to_owned(),
+                available: scanned
+                    .into_iter()
+                    .nth(first)
+                    .map(|file| file.names)
+                    .unwrap_or_default(),
+            });
+        }
+    }
+    let starts = starts(scanned.iter().map(|file| file.texts.len()));
+    let mut documents = Documents::new();
+    let (mut ids, mut bys) = (Vec::new(), Vec::new());
+    for file in scanned {
+        documents.push_texts(file.texts)?;
+        ids.extend(file.ids);
+        bys.extend(file.bys);
+    }
+    let id = columns.id.map(|_| column_of(ids));
+    let by = columns.by.map(|_| column_of(bys));
+    Ok(Scan { documents, id, by, starts })
+}
+
+fn scan_file(file: &InputFile, columns: Columns, control: Control) -> Result<Scanned> {
+    let mut lines = Lines::open(file, control)?;
+    let mut scanned = Scanned {
+        texts: TextBuilder::default(),
+        ids: Vec::new(),
+        bys: Vec::new(),
+        present: [false; 3],
+        names: Vec::new(),
+    };
+    while let Some(line) = lines.next()? {
+        let record =
+            Record::parse(line.text, columns).map_err(|problem| line.error(file, problem))?;
+        if scanned.texts.is_empty() {
+            scanned.names = record::names(line.text);
+        }
+        for (seen, here) in scanned.present.iter_mut().zip(record.present()) {
+            *seen |= here;
+        }
+        match record.text().map_err(|problem| line.error(file, problem))? {
+            None => scanned.texts.append_null(),
+            Some(bytes) => match String::from_utf8(bytes) {
+                Ok(text) => scanned.texts.append_str(&text),
+                Err(error) => scanned.texts.append_surrogates(error.into_bytes()),
+            },
+        }
+        let value = |value: std::result::Result<Value, String>| {
+            value.map_err(|problem| line.error(file, problem))
+        };
+        if columns.id.is_some() {
+            scanned.ids.push(value(record.id())?);
+        }
+        if columns.by.is_some() {
+            scanned.bys.push(value(record.by())?);
+        }
+    }
+    Ok(scanned)
+}
+
+/// Writes the rows of each file that stay, files in parallel.
+pub(super) fn rewrite(
+    files: &[InputFile],
+    scan: &Scan,
+    keep: &[bool],
+    format: OutputFormat,
+    folder: &OutputFolder,
+    control: Control,
+) -> Result<u64> {
+    let quiet = Control { progress: &mithril_core::NoopProgress, ..control };
+    let survivors = |index: usize, file| {
+        Survivors::open(file, keep.get(scan.rows(index)).unwrap_or_default(), quiet)
+    };
+    let schema = match format {
+        OutputFormat::Jsonl => None,
+        OutputFormat::Parquet => Some(convert::infer_schema(files, survivors)?),
+    };
+    files.par_iter().enumerate().try_for_each(|(index, file)| {
+        let mut lines = survivors(index, file)?;
+        if let Some(schema) = &schema {
+            let batches = convert::batches(lines, schema)?;
+            parquet::write_part(index, schema, batches, format, folder)?;
+        } else {
+            write_lines(index, folder, |out| {
+                while let Some(line) = lines.next()? {
+                    out.line(line.text)?;
+                }
+                Ok(())
+            })?;
+        }
+        control.advance(1)
+    })?;
+    Ok(files.len() as u64)
+}
+
+/// Writes batches as the part of this number, a line a row; null is written as null.
+pub(super) fn write_batches(
+    index: usize,
+    batches: impl Iterator<Item = Result<RecordBatch>>,
+    folder: &OutputFolder,
+) -> Result<()> {
+    write_lines(index, folder, |out| {
+        let builder = WriterBuilder::new().with_explicit_nulls(true);
+        let mut writer = builder.build::<_, LineDelimited>(&mut out.encoder);
+        for batch in batches {
+            writer.write(&batch?).map_err(|error| folder.error(out.name, error))?;
+        }
+        writer.finish().map_err(|error| folder.error(out.name, error))
+    })
+}
+
+struct LineWriter<'a, W: Write> {
+    name: &'a str,
+    folder: &'a OutputFolder,
+    encoder: zstd::Encoder<'static, W>,
+}
+
+impl<W: Write> LineWriter<'_, W> {
+    fn line(&mut self, text: &str) -> Result<()> {
+        let mut write = || {
+            self.encoder.write_all(text.as_bytes())?;
+            self.encoder.write_all(b"\n")
+        };
+        write().map_err(|error: std::io::Error| self.folder.error(self.name, error))
+    }
+}
+
+fn write_lines(
+    index: usize,
+    folder: &OutputFolder,
+    write: impl FnOnce(&mut LineWriter<&mut std::io::BufWriter<std::fs::File>>) -> Result<()>,
+) -> Result<()> {
+    let name = &format!("part-{index:05}.jsonl.zst");
+    folder.file(name, |file| {
+        let wrong = |error| folder.error(name, error);
+        let mut encoder = zstd::Encoder::new(file, ZSTD_LEVEL).map_err(wrong)?;
+        encoder.include_checksum(true).map_err(wrong)?;
+        let mut out = LineWriter { name, folder, encoder };
+        write(&mut out)?;
+        out.encoder.finish().map_err(wrong)?;
+        Ok(())
+    })
+}
+
+/// The lines of a file whose rows stay.
+struct Survivors<'a> {
+    lines: Lines<'a>,
+    file: &'a InputFile,
+    keep: std::slice::Iter<'a, bool>,
+}
+
+impl<'a> Survivors<'a> {
+    fn open(file: &'a InputFile, keep: &'a [bool], control: Control<'a>) -> Result<Self> {
+        Ok(Self { lines: Lines::open(file, control)?, file, keep: keep.iter() })
+    }
+
+    fn next(&mut self) -> Result<Option<line::Line<'_>>> {
+        for &keep in self.keep.by_ref() {
+            if keep {
+                let line = self.lines.next()?;
+                return line
+                    .map(Some)
+                    .ok_or_else(|| DedupError::InputChanged { file: self.file.path.clone() });
+            }
+            self.lines.next()?;
+        }
+        Ok(None)
+    }
+
+    fn next_value(&mut self) -> Result<Option<Value>> {
+        let file = self.file;
+        let Some(line) = self.next()? else { return Ok(None) };
+        let value = serde_json::from_str(line.text);
+        value.map(Some).map_err(|error| line.error(file, format!("not valid JSON: {error}")))
+    }
+}

@@ -1,0 +1,178 @@
+//! The columns that decide, taken from a line without building the rest.
+
+use super::super::scan::Columns;
+use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, LargeStringArray, NullArray};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::Value;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+/// The JSON of the text, id and keep column of a line.
+#[derive(Default)]
+pub(super) struct Record<'a> {
+    values: [Option<&'a RawValue>; 3],
+}
+
+impl<'a> Record<'a> {
+    /// Checks that the line is one JSON object; a column that stands twice in it has its last value.
+    pub(super) fn parse(line: &'a str, columns: Columns) -> Result<Self, String> {
+        let mut deserializer = serde_json::Deserializer::from_str(line);
+        let wanted = Wanted([Some(columns.text), columns.id, columns.by]);
+        let record = deserializer.deserialize_map(wanted).and_then(|record| {
+            deserializer.end()?;
+            Ok(record)
+        });
+        record.map_err(|error| {
+            if line.trim_start().starts_with('{') {
+                format!("not valid JSON: {error}")
+            } else {
+                "not a JSON object; each line must be one, such as {\"text\": \"...\"}".to_owned()
+            }
+        })
+    }
+
+    /// Whether the line has the text, id and keep column.
+    pub(super) fn present(&self) -> [bool; 3] {
+        self.values.map(|value| value.is_some())
+    }
+
+    /// The text in UTF-8, but for lone surrogates, which are encoded like other characters.
+    pub(super) fn text(&self) -> Result<Option<Vec<u8>>, String> {
+        let [Some(raw), ..] = self.values else { return Ok(None) };
+        let kind = match raw.get().bytes().next() {
+            Some(b'n') => return Ok(None),
+            Some(b'"') => {
+                let text = serde_json::Deserializer::from_str(raw.get()).deserialize_bytes(Bytes);
+                return text.map(Some).map_err(|error| format!("not valid JSON: {error}"));
+            }
+            Some(b'{') => "an object",
+            Some(b'[') => "an array",
+            Some(b't' | b'f') => "a boolean",
+            _ => "a number",
+        };
+        Err(format!("the text is {kind}, not a string"))
+    }
+
+    pub(super) fn id(&self) -> Result<Value, String> {
+        let [_, value, _] = self.values;
+        parse(value)
+    }
+
+    pub(super) fn by(&self) -> Result<Value, String> {
+        let [_, _, value] = self.values;
+        parse(value)
+    }
+}
+
+fn parse(value: Option<&RawValue>) -> Result<Value, String> {
+    let Some(raw) = value else { return Ok(Value::Null) };
+    serde_json::from_str(raw.get()).map_err(|error| format!("not valid JSON: {error}"))
+}
+
+/// The column names of a line.
+pub(super) fn names(line: &str) -> Vec<String> {
+    let object = serde_json::from_str::<serde_json::Map<String, Value>>(line).unwrap_or_default();
+    object.keys().cloned().collect()
+}
+
+/// The values of a column as the narrowest of null, bool, int64, float64 and string that holds all;
+/// a mixture is written as JSON.
+pub(super) fn column_of(values: Vec<Value>) -> ArrayRef {
+    let all = |fits: fn(&Value) -> bool| values.iter().all(|value| value.is_null() || fits(value));
+    if all(|_| false) {
+        Arc::new(NullArray::new(values.len()))
+    } else if all(Value::is_boolean) {
+        Arc::new(values.iter().map(Value::as_bool).collect::<BooleanArray>())
+    } else if all(Value::is_i64) {
+        Arc::new(values.iter().map(Value::as_i64).collect::<Int64Array>())
+    } else if all(Value::is_number) {
+        Arc::new(values.iter().map(Value::as_f64).collect::<Float64Array>())
+    } else {
+        let text = |value| match value {
+            Value::Null => None,
+            Value::String(text) => Some(text),
+            other => Some(other.to_string()),
+        };
+        Arc::new(values.into_iter().map(text).collect::<LargeStringArray>())
+    }
+}
+
+struct Wanted<'c>([Option<&'c str>; 3]);
+
+impl<'de> Visitor<'de> for Wanted<'_> {
+    type Value = Record<'de>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Record<'de>, A::Error> {
+        let mut record = Record::default();
+        while let Some(Key(name)) = map.next_key::<Key>()? {
+            let mut value = None;
+            for (place, wanted) in record.values.iter_mut().zip(self.0) {
+                if wanted.is_some_and(|wanted| wanted.as_bytes() == &*name) {
+                    if value.is_none() {
+                        value = Some(map.next_value::<&RawValue>()?);
+                    }
+                    *place = value;
+                }
+            }
+            if value.is_none() {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(record)
+    }
+}
+
+/// A key as bytes, since it too may hold a lone surrogate.
+struct Key<'a>(Cow<'a, [u8]>);
+
+impl<'de> serde::Deserialize<'de> for Key<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_bytes(KeyBytes)
+    }
+}
+
+struct KeyBytes;
+
+impl<'de> Visitor<'de> for KeyBytes {
+    type Value = Key<'de>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str("a key")
+    }
+
+    fn visit_borrowed_str<E>(self, key: &'de str) -> Result<Key<'de>, E> {
+        Ok(Key(Cow::Borrowed(key.as_bytes())))
+    }
+
+    fn visit_borrowed_bytes<E>(self, key: &'de [u8]) -> Result<Key<'de>, E> {
+        Ok(Key(Cow::Borrowed(key)))
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<Key<'de>, E> {
+        Ok(Key(Cow::Owned(key.as_bytes().to_vec())))
+    }
+
+    fn visit_bytes<E>(self, key: &[u8]) -> Result<Key<'de>, E> {
+        Ok(Key(Cow::Owned(key.to_vec())))
+    }
+}
+
+struct Bytes;
+
+impl Visitor<'_> for Bytes {
+    type Value = Vec<u8>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str("a string")
+    }
+
+    fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+        Ok(bytes.to_vec())
+    }
+}

@@ -1,0 +1,195 @@
+//! From files to a folder with the surviving rows, the table of duplicates and the report.
+//!
+//! The input is read twice: first the columns that decide, then, with the decision made, every
+//! column of the rows that stay. The output is built in a temporary folder beside its place and
+//! takes that place in one step, so it is there whole or not at all.
+
+mod input;
+mod jsonl;
+mod output;
+mod parquet;
+mod scan;
+mod table;
+mod text;
+
+pub use input::InputFormat;
+
+use crate::control::Control;
+use crate::deduplicator::Deduplicator;
+use crate::error::{DedupError, Result};
+use crate::options::{DedupOptions, Keep};
+use crate::report::{Files, Report};
+use input::{Format, Inputs};
+use output::OutputFolder;
+use scan::{Columns, Scan};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+use std::time::Instant;
+
+/// The format of the surviving rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OutputFormat {
+    /// Parquet, compressed with zstd.
+    Parquet,
+    /// JSON lines, compressed with zstd.
+    Jsonl,
+}
+
+impl OutputFormat {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Parquet => "parquet",
+            Self::Jsonl => "jsonl",
+        }
+    }
+}
+
+/// What [`dedup_files`] can be told beyond the options of the engine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FileOptions {
+    /// The options of the engine.
+    #[serde(flatten)]
+    pub dedup: DedupOptions,
+    /// The column that holds the texts.
+    pub text_column: String,
+    /// The column whose values name rows in the table of duplicates; the number of the row over
+    /// all inputs when `None`.
+    pub id_column: Option<String>,
+    /// The column that [`Keep::Max`] and [`Keep::Min`] compare by.
+    pub keep_column: Option<String>,
+    /// The format of the input.
+    pub input_format: InputFormat,
+    /// The format of the surviving rows; JSON lines for JSON lines and Parquet otherwise when `None`.
+    pub output_format: Option<OutputFormat>,
+    /// Whether an output folder of an earlier run is replaced.
+    pub overwrite: bool,
+}
+
+impl Default for FileOptions {
+    fn default() -> Self {
+        Self {
+            dedup: DedupOptions::default(),
+            text_column: "text".to_owned(),
+            id_column: None,
+            keep_column: None,
+            input_format: InputFormat::Auto,
+            output_format: None,
+            overwrite: false,
+        }
+    }
+}
+
+/// Removes near-duplicates from files.
+///
+/// Each of `inputs` is a file, a folder (searched through all its folders) or a glob pattern, of
+/// Parquet, of JSON lines (plain, `.gz`, `.zst`) or of text files, each of which is a document with
+/// the columns `path` and `text`. `output` becomes a folder with
+///
+/// - `part-NNNNN.parquet` or `part-NNNNN.jsonl.zst`: the surviving rows of the input file with that
+///   number, every column as it came (text files are written together);
+/// - `duplicates.parquet`: one row for each removed row, with `id`, `row`, `file`, those of the row
+///   kept for it, `jaccard` and `exact_copy`;
+/// - `report.json`: the [`Report`] that is returned.
+///
+/// # Errors
+///
+/// Every [`DedupError`]; nothing is left in the place of the output then, and what was there
+/// before still is.
+///
+/// ```
+/// use mithril_dedup::{Control, FileOptions, dedup_files};
+///
+/// let folder = tempfile::tempdir()?;
+/// let input = folder.path().join("rows.jsonl");
+/// std::fs::write(&input, "{\"text\": \"one text\"}\n{\"text\": \"One text!\"}\n")?;
+/// let output = folder.path().join("clean");
+/// let report = dedup_files(&[&input], &output, &FileOptions::default(), Control::default())?;
+/// assert_eq!(report.removed, 1);
+/// assert!(output.join("part-00000.jsonl.zst").exists());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn dedup_files<P: AsRef<Path>>(
+    inputs: &[P],
+    output: &Path,
+    options: &FileOptions,
+    control: Control,
+) -> Result<Report> {
+    let start = Instant::now();
+    let by_column = matches!(options.dedup.keep, Keep::Max | Keep::Min);
+    if by_column != options.keep_column.is_some() {
+        return Err(DedupError::InvalidArgument(
+            "keeping the largest or smallest needs a column to compare by, and nothing else does"
+                .to_owned(),
+        ));
+    }
+    let deduplicator = Deduplicator::try_new(options.dedup.clone())?;
+    let inputs = Inputs::find(inputs, options.input_format)?;
+    let folder = OutputFolder::begin(output, &inputs, options.overwrite)?;
+    let output_format = options.output_format.unwrap_or(match inputs.format {
+        Format::Jsonl => OutputFormat::Jsonl,
+        Format::Parquet | Format::Text => OutputFormat::Parquet,
+    });
+
+    let columns = Columns {
+        text: &options.text_column,
+        id: options.id_column.as_deref(),
+        by: options.keep_column.as_deref(),
+    };
+    let scan = deduplicator.pool().install(|| scan_inputs(&inputs, columns, control))?;
+    let read = start.elapsed().as_secs_f64();
+
+    let outcome = deduplicator.deduplicate(&scan.documents, scan.by.as_ref(), control)?;
+    let writing = Instant::now();
+    let parts = deduplicator.pool().install(|| {
+        let units = if inputs.format == Format::Text { 1 } else { inputs.files.len() };
+        control.begin("writing", units as u64);
+        let parts = write_parts(&inputs, &scan, &outcome.keep, output_format, &folder, control)?;
+        table::write_duplicates(&inputs, &scan, &outcome.duplicates, &folder)?;
+        Ok::<_, DedupError>(parts)
+    })?;
+
+    let mut report = outcome.report;
+    report.files = Some(Files {
+        input_format: inputs.format.name(),
+        inputs: inputs.files.len() as u64,
+        input_bytes: inputs.files.iter().map(|file| file.size).sum(),
+        skipped_binary: inputs.skipped_binary,
+        output_format: output_format.name(),
+        parts,
+        output_bytes: folder.size()?,
+    });
+    report.seconds.read = read;
+    report.seconds.write = writing.elapsed().as_secs_f64();
+    report.seconds.total = start.elapsed().as_secs_f64();
+    folder.write_report(&report)?;
+    control.check()?;
+    folder.commit(options.overwrite)?;
+    control.progress.finish();
+    Ok(report)
+}
+
+/// Reads the columns that decide.
+fn scan_inputs(inputs: &Inputs, columns: Columns, control: Control) -> Result<Scan> {
+    match inputs.format {
+        Format::Parquet => parquet::scan(&inputs.files, columns, control),
+        Format::Jsonl => jsonl::scan(&inputs.files, columns, control),
+        Format::Text => text::scan(&inputs.files, columns, control),
+    }
+}
+
+/// Writes the rows that stay; the number of parts.
+fn write_parts(
+    inputs: &Inputs,
+    scan: &Scan,
+    keep: &[bool],
+    format: OutputFormat,
+    folder: &OutputFolder,
+    control: Control,
+) -> Result<u64> {
+    match inputs.format {
+        Format::Parquet => parquet::rewrite(&inputs.files, scan, keep, format, folder, control),
+        Format::Jsonl => jsonl::rewrite(&inputs.files, scan, keep, format, folder, control),
+        Format::Text => text::write(&inputs.files, scan, keep, format, folder, control),
+    }
+}

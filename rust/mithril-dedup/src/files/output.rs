@@ -1,0 +1,212 @@
+//! The output folder, which appears whole or not at all.
+
+use super::input::{self, Inputs};
+use crate::error::{DedupError, Result};
+use crate::report::Report;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// A folder under construction; dropped without [`commit`](Self::commit), it leaves nothing.
+pub(super) struct OutputFolder {
+    target: PathBuf,
+    /// Where the files are until then, inside `workspace`.
+    building: PathBuf,
+    /// A hidden folder beside the target, so that a rename never crosses file systems.
+    _workspace: TempDir,
+    /// Folders above the target that were made for it, outermost first.
+    parents: Vec<PathBuf>,
+    committed: bool,
+}
+
+impl OutputFolder {
+    /// Checks that `target` may be written and makes the place to build it in.
+    pub(super) fn begin(target: &Path, inputs: &Inputs, overwrite: bool) -> Result<Self> {
+        check_target(target, inputs, overwrite)?;
+        let target =
+            std::path::absolute(target).map_err(|error| DedupError::write(target, error))?;
+        let wrong = |error: io::Error| DedupError::write(&target, error);
+        let name = target.file_name().ok_or_else(|| DedupError::OutputInTheWay {
+            path: target.clone(),
+            problem: "is not the name of a new folder",
+        })?;
+        let parent = target.parent().unwrap_or(Path::new("/"));
+        let mut parents: Vec<PathBuf> =
+            parent.ancestors().take_while(|folder| !folder.exists()).map(Path::to_owned).collect();
+        parents.reverse();
+        fs::create_dir_all(parent).map_err(wrong)?;
+        let prefix = format!(".{}.mithril-", name.to_string_lossy());
+        let made =
+            tempfile::Builder::new().prefix(&prefix).tempdir_in(parent).and_then(|workspace| {
+                // The temporary folder is private to the user; this one has the permissions of any new folder.
+                let building = workspace.path().join("new");
+                fs::create_dir(&building)?;
+                Ok((workspace, building))
+            });
+        match made {
+            Ok((workspace, building)) => {
+                Ok(Self { target, building, _workspace: workspace, parents, committed: false })
+            }
+            Err(error) => {
+                remove_empty(&parents);
+                Err(wrong(error))
+            }
+        }
+    }
+
+    /// Makes a file; what `write` writes to it is on the disk when this returns.
+    pub(super) fn file(
+        &self,
+        name: &str,
+        write: impl FnOnce(&mut io::BufWriter<File>) -> Result<()>,
+    ) -> Result<()> {
+        let wrong = |error: io::Error| DedupError::write(&self.target.join(name), error);
+        let file = File::create_new(self.building.join(name)).map_err(wrong)?;
+        let mut writer = io::BufWriter::with_capacity(1 << 20, file);
+        write(&mut writer)?;
+        writer.flush().map_err(wrong)?;
+        writer.get_ref().sync_all().map_err(wrong)
+    }
+
+    /// An error at writing the file of this name.
+    pub(super) fn error(&self, name: &str, source: impl Into<crate::error::Source>) -> DedupError {
+        DedupError::write(&self.target.join(name), source)
+    }
+
+    /// The bytes of all files so far.
+    pub(super) fn size(&self) -> Result<u64> {
+        let size = || -> io::Result<u64> {
+            fs::read_dir(&self.building)?.map(|entry| Ok(entry?.metadata()?.len())).sum()
+        };
+        size().map_err(|error| DedupError::write(&self.target, error))
+    }
+
+    pub(super) fn write_report(&self, report: &Report) -> Result<()> {
+        let name = "report.json";
+        self.file(name, |writer| {
+            serde_json::to_writer_pretty(&mut *writer, report)
+                .map_err(|error| self.error(name, error))?;
+            writer.write_all(b"\n").map_err(|error| self.error(name, error))
+        })
+    }
+
+    /// Puts the folder in its place.
+    pub(super) fn commit(mut self, overwrite: bool) -> Result<()> {
+        let wrong = |error: io::Error| DedupError::write(&self.target, error);
+        if overwrite && self.target.exists() {
+            // What was there ends up in the workspace and goes with it.
+            replace(&self.building, &self.target).map_err(wrong)?;
+        } else {
+            place(&self.building, &self.target).map_err(wrong)?;
+        }
+        self.committed = true;
+        if let Some(parent) = self.target.parent() {
+            sync_folder(parent).map_err(wrong)?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for OutputFolder {
+    fn drop(&mut self) {
+        if !self.committed && !self.parents.is_empty() {
+            // The workspace is in the innermost of them and must go first.
+            let _ = fs::remove_dir_all(&self.building);
+            if let Some(workspace) = self.building.parent() {
+                let _ = fs::remove_dir(workspace);
+            }
+            remove_empty(&self.parents);
+        }
+    }
+}
+
+fn remove_empty(parents: &[PathBuf]) {
+    for folder in parents.iter().rev() {
+        let _ = fs::remove_dir(folder);
+    }
+}
+
+/// Whether the output may go to `target`: not over anything that was not asked to be replaced.
+fn check_target(target: &Path, inputs: &Inputs, overwrite: bool) -> Result<()> {
+    let in_the_way = |problem| Err(DedupError::OutputInTheWay { path: target.to_owned(), problem });
+    if target.symlink_metadata().is_err() {
+        return Ok(());
+    }
+    if !target.is_dir() {
+        return in_the_way("is not a folder; choose another name");
+    }
+    if !overwrite {
+        return in_the_way(
+            "exists; choose another name, or replace it with --overwrite (overwrite=True)",
+        );
+    }
+    let inside = |path: &Path| match (path.canonicalize(), target.canonicalize()) {
+        (Ok(path), Ok(target)) => path.starts_with(target),
+        _ => false,
+    };
+    if inputs.files.iter().any(|file| inside(&file.path)) {
+        return in_the_way("holds a part of the input; choose another name");
+    }
+    let empty = fs::read_dir(target).is_ok_and(|mut entries| entries.next().is_none());
+    if !empty && !input::is_output(target) {
+        return in_the_way(
+            "was not written by mithril, so it is not replaced; choose another name",
+        );
+    }
+    Ok(())
+}
+
+/// Moves `new` to `target`, which must not exist.
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+fn place(new: &Path, target: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    match renameat_with(CWD, new, CWD, target, RenameFlags::NOREPLACE) {
+        // A file system that does not know the flag.
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS | rustix::io::Errno::NOTSUP) => {
+            fs::rename(new, target)
+        }
+        other => Ok(other?),
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+fn place(new: &Path, target: &Path) -> io::Result<()> {
+    fs::rename(new, target)
+}
+
+/// Swaps `new` and `target`, which both exist.
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+fn replace(new: &Path, target: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    match renameat_with(CWD, new, CWD, target, RenameFlags::EXCHANGE) {
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS | rustix::io::Errno::NOTSUP) => {
+            replace_in_two_steps(new, target)
+        }
+        other => Ok(other?),
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+fn replace(new: &Path, target: &Path) -> io::Result<()> {
+    replace_in_two_steps(new, target)
+}
+
+/// For file systems without an exchange: between the two steps there is no folder, never half a one.
+fn replace_in_two_steps(new: &Path, target: &Path) -> io::Result<()> {
+    let old = new.with_file_name("old");
+    fs::rename(target, &old)?;
+    fs::rename(new, target).inspect_err(|_| {
+        let _ = fs::rename(&old, target);
+    })
+}
+
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_folder: &Path) -> io::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,287 @@
+//! Parquet in and out.
+
+use super::OutputFormat;
+use super::input::InputFile;
+use super::jsonl;
+use super::output::OutputFolder;
+use super::scan::{Columns, Scan, concat_column, starts};
+use crate::control::Control;
+use crate::documents::Documents;
+use crate::error::{DedupError, Result};
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::SchemaRef;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
+    ParquetRecordBatchReaderBuilder,
+};
+use parquet::arrow::arrow_writer::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::WriterProperties;
+use rayon::prelude::*;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// The size of a batch in memory that is aimed at, far from the 2 GiB that a string array can hold.
+const BATCH_BYTES: usize = 64 << 20;
+const BATCH_ROWS: usize = 8192;
+/// Small enough that readers can hold a row group, large enough to compress well.
+const ROW_GROUP_BYTES: usize = 256 << 20;
+
+/// Reads the columns that decide, row groups in parallel.
+pub(super) fn scan(files: &[InputFile], columns: Columns, control: Control) -> Result<Scan> {
+    let metadata: Vec<ArrowReaderMetadata> = files.par_iter().map(load).collect::<Result<_>>()?;
+    let mut groups = Vec::new();
+    for (file, metadata) in files.iter().zip(&metadata) {
+        let indices = find_columns(file, metadata.schema(), columns)?;
+        let mut first_row = 0;
+        for (group, contents) in metadata.metadata().row_groups().iter().enumerate() {
+            let rows = usize::try_from(contents.num_rows()).unwrap_or(0);
+            let bytes = u64::try_from(contents.compressed_size()).unwrap_or(0);
+            groups.push(RowGroup { file, metadata, group, indices, first_row, rows, bytes });
+            first_row += rows;
+        }
+    }
+    control.begin("reading", groups.iter().map(|group| group.bytes).sum());
+    let read: Vec<[Vec<ArrayRef>; 3]> = groups
+        .par_iter()
+        .map(|group| {
+            control.check()?;
+            let columns = group.read(columns)?;
+            control.advance(group.bytes)?;
+            Ok(columns)
+        })
+        .collect::<Result<_>>()?;
+
+    let mut documents = Documents::new();
+    let (mut ids, mut bys) = (Vec::new(), Vec::new());
+    for [texts, id, by] in read {
+        for text in &texts {
+            documents.push(text)?;
+        }
+        ids.extend(id);
+        bys.extend(by);
+    }
+    // A file without rows still tells the type of its columns.
+    let id = concat_column(columns.id.unwrap_or_default(), &ids)?;
+    let by = concat_column(columns.by.unwrap_or_default(), &bys)?;
+    let rows_in = |file: &InputFile| {
+        groups.iter().filter(|group| std::ptr::eq(group.file, file)).map(|group| group.rows).sum()
+    };
+    Ok(Scan { documents, id, by, starts: starts(files.iter().map(rows_in)) })
+}
+
+/// Writes the rows of each file that stay, as they came, files in parallel.
+pub(super) fn rewrite(
+    files: &[InputFile],
+    scan: &Scan,
+    keep: &[bool],
+    format: OutputFormat,
+    folder: &OutputFolder,
+    control: Control,
+) -> Result<u64> {
+    files.par_iter().enumerate().try_for_each(|(index, file)| {
+        let keep = keep.get(scan.rows(index)).unwrap_or_default();
+        let metadata = load(file)?;
+        let schema = metadata.schema().clone();
+        let rows = batch_rows(&metadata, None);
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file.open()?, metadata);
+        let reader = guarded(file, || Ok(builder.with_batch_size(rows).build()?))?;
+        let batches = survivors(file, reader, keep, control);
+        write_part(index, &schema, batches, format, folder)?;
+        control.advance(1)
+    })?;
+    Ok(files.len() as u64)
+}
+
+/// Writes batches of one schema as the part of this number.
+pub(super) fn write_part(
+    index: usize,
+    schema: &SchemaRef,
+    batches: impl Iterator<Item = Result<RecordBatch>>,
+    format: OutputFormat,
+    folder: &OutputFolder,
+) -> Result<()> {
+    match format {
+        OutputFormat::Parquet => {
+            write_parquet(&format!("part-{index:05}.parquet"), schema, batches, folder)
+        }
+        OutputFormat::Jsonl => jsonl::write_batches(index, batches, folder),
+    }
+}
+
+/// Writes a Parquet file of the output.
+pub(super) fn write_parquet(
+    name: &str,
+    schema: &SchemaRef,
+    batches: impl Iterator<Item = Result<RecordBatch>>,
+    folder: &OutputFolder,
+) -> Result<()> {
+    let wrong = |error| folder.error(name, error);
+    let level = ZstdLevel::try_new(3).map_err(wrong)?;
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(level))
+        .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
+        .build();
+    folder.file(name, |file| {
+        let mut writer =
+            ArrowWriter::try_new(&mut *file, schema.clone(), Some(properties)).map_err(wrong)?;
+        for batch in batches {
+            writer.write(&batch?).map_err(wrong)?;
+        }
+        writer.close().map_err(wrong)?;
+        Ok(())
+    })
+}
+
+/// One row group and what to read of it.
+struct RowGroup<'a> {
+    file: &'a InputFile,
+    metadata: &'a ArrowReaderMetadata,
+    group: usize,
+    /// Where the text, id and keep columns are.
+    indices: [Option<usize>; 3],
+    first_row: usize,
+    rows: usize,
+    bytes: u64,
+}
+
+impl RowGroup<'_> {
+    /// The chunks of the text, id and keep columns.
+    fn read(&self, columns: Columns) -> Result<[Vec<ArrayRef>; 3]> {
+        let wanted = [Some(columns.text), columns.id, columns.by];
+        let mut read: [Vec<ArrayRef>; 3] = Default::default();
+        let batch_rows = batch_rows(self.metadata, Some(self.group));
+        let mut batches = self.batches(0, batch_rows)?;
+        let mut row = 0;
+        while let Some(batch) = guarded(self.file, || Ok(batches.next().transpose()?))
+            .map_err(|error| self.find_bad_row(row, batch_rows).unwrap_or(error))?
+        {
+            for (chunks, name) in read.iter_mut().zip(wanted) {
+                chunks.extend(name.and_then(|name| batch.column_by_name(name)).cloned());
+            }
+            row += batch.num_rows();
+        }
+        Ok(read)
+    }
+
+    fn batches(&self, offset: usize, batch_rows: usize) -> Result<ParquetRecordBatchReader> {
+        let file = self.file.open()?;
+        guarded(self.file, || {
+            let builder =
+                ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone());
+            let mask =
+                ProjectionMask::roots(builder.parquet_schema(), self.indices.into_iter().flatten());
+            Ok(builder
+                .with_row_groups(vec![self.group])
+                .with_projection(mask)
+                .with_offset(offset)
+                .with_batch_size(batch_rows)
+                .build()?)
+        })
+    }
+
+    /// Reads a batch that failed again, row by row, to tell which row it was.
+    fn find_bad_row(&self, offset: usize, batch_rows: usize) -> Option<DedupError> {
+        let mut rows = self.batches(offset, 1).ok()?;
+        (0..batch_rows).find_map(|index| {
+            let failure = guarded(self.file, || Ok(rows.next().transpose()?)).err()?;
+            let DedupError::Read { source, .. } = failure else { return None };
+            Some(DedupError::BadRow {
+                file: self.file.path.clone(),
+                place: "row",
+                number: (self.first_row + offset + index) as u64,
+                problem: source.to_string(),
+            })
+        })
+    }
+}
+
+/// Opens a file and reads its footer.
+fn load(file: &InputFile) -> Result<ArrowReaderMetadata> {
+    let handle = file.open()?;
+    guarded(file, || Ok(ArrowReaderMetadata::load(&handle, ArrowReaderOptions::new())?))
+}
+
+/// Runs a call into the Parquet library; its errors, and panics that damaged files provoke in it,
+/// name the file.
+fn guarded<T>(
+    file: &InputFile,
+    call: impl FnOnce() -> std::result::Result<T, crate::error::Source>,
+) -> Result<T> {
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(outcome) => outcome.map_err(|source| DedupError::read(&file.path, source)),
+        Err(_) => Err(DedupError::read(&file.path, "the file is damaged")),
+    }
+}
+
+/// Where the wanted columns are among the file's.
+fn find_columns(
+    file: &InputFile,
+    schema: &SchemaRef,
+    columns: Columns,
+) -> Result<[Option<usize>; 3]> {
+    let find = |name: &str| {
+        schema.index_of(name).map_err(|_| DedupError::MissingColumn {
+            file: file.path.clone(),
+            column: name.to_owned(),
+            available: schema.fields().iter().map(|field| field.name().clone()).collect(),
+        })
+    };
+    let text = find(columns.text)?;
+    let data_type = schema.field(text).data_type();
+    if !Documents::accepts(data_type) {
+        return Err(DedupError::ColumnType {
+            column: columns.text.to_owned(),
+            found: data_type.to_string(),
+            expected: "the text column must hold strings",
+        });
+    }
+    Ok([Some(text), columns.id.map(find).transpose()?, columns.by.map(find).transpose()?])
+}
+
+/// How many rows of a row group, or of the largest, make a batch of a reasonable size.
+fn batch_rows(metadata: &ArrowReaderMetadata, group: Option<usize>) -> usize {
+    let groups = metadata.metadata().row_groups();
+    let of = |group: &parquet::file::metadata::RowGroupMetaData| {
+        let bytes_per_row = group.total_byte_size() / group.num_rows().max(1);
+        BATCH_BYTES / usize::try_from(bytes_per_row).unwrap_or(0).max(1)
+    };
+    let rows = match group {
+        Some(group) => groups.get(group).map(of),
+        None => groups.iter().map(of).min(),
+    };
+    rows.unwrap_or(BATCH_ROWS).clamp(1, BATCH_ROWS)
+}
+
+/// The rows of each batch that stay; batches of which none does are left out.
+fn survivors<'a>(
+    file: &'a InputFile,
+    mut batches: ParquetRecordBatchReader,
+    keep: &'a [bool],
+    control: Control<'a>,
+) -> impl Iterator<Item = Result<RecordBatch>> + 'a {
+    let mut rest = keep;
+    std::iter::from_fn(move || {
+        loop {
+            let next =
+                control.check().and_then(|()| guarded(file, || Ok(batches.next().transpose()?)));
+            let batch = match next {
+                Ok(Some(batch)) => batch,
+                Ok(None) => return None,
+                Err(error) => return Some(Err(error)),
+            };
+            let Some((mask, after)) = rest.split_at_checked(batch.num_rows()) else {
+                return Some(Err(DedupError::InputChanged { file: file.path.clone() }));
+            };
+            rest = after;
+            if mask.iter().all(|&keep| keep) {
+                return Some(Ok(batch));
+            }
+            if mask.contains(&true) {
+                let mask = BooleanArray::from(mask.to_vec());
+                return Some(filter_record_batch(&batch, &mask).map_err(DedupError::from));
+            }
+        }
+    })
+}

@@ -1,0 +1,106 @@
+//! Text files: each is a document.
+
+use super::OutputFormat;
+use super::input::InputFile;
+use super::output::OutputFolder;
+use super::parquet;
+use super::scan::{Columns, Scan};
+use crate::control::Control;
+use crate::documents::Documents;
+use crate::error::{DedupError, Result};
+use arrow::array::{ArrayRef, LargeStringArray, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema};
+use rayon::prelude::*;
+use std::io::Read;
+use std::sync::Arc;
+
+const COLUMNS: [&str; 2] = ["path", "text"];
+const CHUNK: usize = 256;
+
+/// Reads every file whole.
+pub(super) fn scan(files: &[InputFile], columns: Columns, control: Control) -> Result<Scan> {
+    for column in [Some(columns.text), columns.id, columns.by].into_iter().flatten() {
+        if !COLUMNS.contains(&column) {
+            return Err(DedupError::MissingColumn {
+                file: files.first().map_or_else(|| "text files".into(), |file| file.path.clone()),
+                column: column.to_owned(),
+                available: COLUMNS.map(str::to_owned).to_vec(),
+            });
+        }
+    }
+    if columns.text != "text" {
+        return Err(DedupError::InvalidArgument(
+            "the text column of text files is \"text\"".to_owned(),
+        ));
+    }
+    control.begin("reading", files.iter().map(|file| file.size).sum());
+    let chunks: Vec<LargeStringArray> = files
+        .par_chunks(CHUNK)
+        .map(|files| {
+            let texts = files.iter().map(|file| {
+                control.advance(file.size)?;
+                read(file)
+            });
+            Ok(LargeStringArray::from_iter_values(texts.collect::<Result<Vec<_>>>()?))
+        })
+        .collect::<Result<_>>()?;
+    let documents =
+        Documents::try_from_chunks(chunks.into_iter().map(|chunk| Arc::new(chunk) as ArrayRef))?;
+    let column = |name: Option<&str>| -> Option<ArrayRef> {
+        match name? {
+            "path" => Some(Arc::new(paths(files))),
+            _ => Some(Arc::new(
+                (0..files.len()).map(|row| documents.text(row)).collect::<LargeStringArray>(),
+            )),
+        }
+    };
+    let (id, by) = (column(columns.id), column(columns.by));
+    Ok(Scan { documents, id, by, starts: (0..=files.len()).collect() })
+}
+
+/// Writes path and text of the files that stay as one part.
+pub(super) fn write(
+    files: &[InputFile],
+    scan: &Scan,
+    keep: &[bool],
+    format: OutputFormat,
+    folder: &OutputFolder,
+    control: Control,
+) -> Result<u64> {
+    // A file may hold more text than a string array with offsets of 32 bits.
+    let schema = Arc::new(Schema::new(vec![
+        Field::new("path", DataType::Utf8, false),
+        Field::new("text", DataType::LargeUtf8, false),
+    ]));
+    let rows: Vec<usize> = (0..files.len()).filter(|&row| keep.get(row) == Some(&true)).collect();
+    let batches = rows.chunks(CHUNK).map(|rows| {
+        control.check()?;
+        let kept: Vec<InputFile> = rows.iter().filter_map(|&row| files.get(row).cloned()).collect();
+        let texts = rows.iter().map(|&row| scan.documents.text(row).unwrap_or_default());
+        let texts = LargeStringArray::from_iter_values(texts);
+        Ok(RecordBatch::try_new(schema.clone(), vec![Arc::new(paths(&kept)), Arc::new(texts)])?)
+    });
+    parquet::write_part(0, &schema, batches, format, folder)?;
+    control.advance(1)?;
+    Ok(1)
+}
+
+fn paths(files: &[InputFile]) -> StringArray {
+    StringArray::from_iter_values(files.iter().map(|file| file.path.to_string_lossy()))
+}
+
+fn read(file: &InputFile) -> Result<String> {
+    let mut bytes = Vec::with_capacity(file.size as usize);
+    file.open()?.read_to_end(&mut bytes).map_err(|error| DedupError::read(&file.path, error))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let before = error.as_bytes().get(..valid).unwrap_or_default();
+        let line_start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+        DedupError::BadRow {
+            file: file.path.clone(),
+            place: "line",
+            number: before.split(|&byte| byte == b'\n').count() as u64,
+            problem: format!("not valid UTF-8 at byte {} of the line", valid - line_start),
+        }
+    })
+}

@@ -1,0 +1,37 @@
+//! Near-duplicate removal for text: candidates by `MinHash`, every removal verified.
+//!
+//! Two ways in, which do the same:
+//!
+//! - [`Deduplicator`] over [`Documents`], a column of texts in Arrow memory;
+//! - [`dedup_files`] from Parquet, JSON lines or text files to a folder with the surviving rows,
+//!   the table of duplicates and the [`Report`].
+//!
+//! The data flows one way: reader → [`Documents`] → [`Shingler`] → signatures and bands → buckets
+//! → verified pairs → the rows that go → writer. A row goes only for a verified match with the very
+//! row that is kept for it; the same input and options give the same output whatever the threads.
+
+mod banding;
+mod buckets;
+mod control;
+mod deduplicator;
+mod documents;
+mod error;
+mod exact;
+mod files;
+mod keep;
+mod options;
+mod report;
+mod select;
+mod shingle;
+mod sketch;
+mod verify;
+
+pub use banding::Banding;
+pub use control::Control;
+pub use deduplicator::{Deduplication, Deduplicator, Duplicate};
+pub use documents::{Documents, MAX_DOCUMENTS, TextBuilder};
+pub use error::{DedupError, Result, Source};
+pub use files::{FileOptions, InputFormat, OutputFormat, dedup_files};
+pub use options::{DedupOptions, Keep, Shingle, Verify};
+pub use report::{Clusters, Files, Report, Seconds};
+pub use shingle::Shingler;

@@ -1,0 +1,128 @@
+//! What the user can choose.
+
+use crate::banding::Banding;
+use crate::error::{DedupError, Result};
+use mithril_core::minhash::MAX_PERMUTATIONS;
+use serde::{Deserialize, Serialize};
+
+/// How a text becomes tokens; a shingle is a run of `ngram` of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Shingle {
+    /// UAX #29 words; every character of a script written without spaces is a token of its own.
+    /// A text without any word is cut into its characters, white space left out.
+    Auto,
+    /// What Python's `str.split()` gives.
+    Whitespace,
+    /// The words of UAX #29: segments that hold a letter or a digit.
+    Words,
+    /// Unicode scalar values.
+    Chars,
+}
+
+/// What a candidate pair must pass before a row is removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verify {
+    /// The Jaccard similarity of the two shingle sets reaches the threshold.
+    Exact,
+    /// The fraction of equal signature values reaches the threshold.
+    Signature,
+    /// Nothing: sharing a band is enough.
+    None,
+}
+
+/// Which row of several alike is kept. Among equals, and where nothing decides, the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Keep {
+    /// The first in the order of the input.
+    First,
+    /// The one with the most characters (Unicode scalar values).
+    Longest,
+    /// The one with the largest value of a column; rows with null or NaN come last.
+    Max,
+    /// The one with the smallest value of a column; rows with null or NaN come last.
+    Min,
+}
+
+/// The options of a [`Deduplicator`](crate::Deduplicator).
+///
+/// ```
+/// use mithril_dedup::{DedupOptions, Shingle};
+/// let options = DedupOptions { threshold: 0.7, shingle: Shingle::Chars, ..DedupOptions::default() };
+/// assert_eq!(options.recall, 0.99);
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DedupOptions {
+    /// The least Jaccard similarity of two shingle sets that makes them duplicates, in (0, 1].
+    pub threshold: f64,
+    /// The least probability, in (0, 1), that a pair at the threshold becomes a candidate.
+    pub recall: f64,
+    /// The number of values in a signature, 1 to 4096.
+    pub permutations: usize,
+    /// The seed of the sketch.
+    pub seed: u64,
+    /// How a text becomes tokens.
+    pub shingle: Shingle,
+    /// The number of tokens in a shingle, at least 1.
+    pub ngram: usize,
+    /// Whether texts are lower-cased before they are cut into tokens.
+    pub lowercase: bool,
+    /// What a candidate pair must pass.
+    pub verify: Verify,
+    /// Which row of several alike is kept.
+    pub keep: Keep,
+    /// The number of threads; all that the machine has when `None`. Never changes the result.
+    pub threads: Option<usize>,
+}
+
+impl Default for DedupOptions {
+    fn default() -> Self {
+        Self {
+            threshold: 0.8,
+            recall: 0.99,
+            permutations: 128,
+            seed: 42,
+            shingle: Shingle::Auto,
+            ngram: 5,
+            lowercase: true,
+            verify: Verify::Exact,
+            keep: Keep::First,
+            threads: None,
+        }
+    }
+}
+
+impl DedupOptions {
+    /// Checks every field and chooses bands and rows.
+    ///
+    /// # Errors
+    ///
+    /// [`DedupError::InvalidArgument`], which names the option and what it accepts.
+    pub fn banding(&self) -> Result<Banding> {
+        let wrong = |text: String| Err(DedupError::InvalidArgument(text));
+        if !(self.threshold > 0.0 && self.threshold <= 1.0) {
+            return wrong(format!(
+                "threshold must be above 0 and at most 1, not {}",
+                self.threshold
+            ));
+        }
+        if !(self.recall > 0.0 && self.recall < 1.0) {
+            return wrong(format!("recall must be above 0 and below 1, not {}", self.recall));
+        }
+        if !(1..=MAX_PERMUTATIONS).contains(&self.permutations) {
+            return wrong(format!(
+                "permutations must be between 1 and {MAX_PERMUTATIONS}, not {}",
+                self.permutations
+            ));
+        }
+        if self.ngram == 0 {
+            return wrong("ngram must be at least 1".to_owned());
+        }
+        if self.threads == Some(0) {
+            return wrong("threads must be at least 1".to_owned());
+        }
+        Banding::for_recall(self.threshold, self.recall, self.permutations)
+    }
+}

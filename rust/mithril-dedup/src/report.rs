@@ -1,0 +1,95 @@
+//! What a run did, in numbers.
+
+use crate::banding::Banding;
+use crate::options::DedupOptions;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// The account of a run; `report.json` is this, serialised.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Report {
+    /// The version of Mithril that made it.
+    pub version: &'static str,
+    /// The rows read.
+    pub documents: u64,
+    /// The bytes of their texts, in UTF-8.
+    pub bytes: u64,
+    /// The rows whose text is null: kept, and compared with nothing.
+    pub null_texts: u64,
+    /// The rows whose text is empty: kept, and compared with nothing.
+    pub empty_texts: u64,
+    /// The rows kept.
+    pub kept: u64,
+    /// The rows removed.
+    pub removed: u64,
+    /// The rows removed whose text is byte for byte that of the row kept for them.
+    pub exact_duplicates: u64,
+    /// The other rows removed.
+    pub near_duplicates: u64,
+    /// The groups of a kept row and those removed for it.
+    pub clusters: Clusters,
+    /// How signatures were cut.
+    pub banding: Banding,
+    /// The probability that a pair exactly at the threshold becomes a candidate.
+    pub promised_recall: f64,
+    /// The pairs of a row and an earlier kept one that share a band.
+    pub candidate_pairs: u64,
+    /// Those of them that were found to be duplicates.
+    pub verified_pairs: u64,
+    /// How long each stage took.
+    pub seconds: Seconds,
+    /// The options of the run.
+    pub options: DedupOptions,
+    /// What was read and written; absent where the texts were in memory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files: Option<Files>,
+}
+
+/// The groups of a kept row and those removed for it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Clusters {
+    /// Their number.
+    pub count: u64,
+    /// The rows in the largest, the kept one included.
+    pub largest: u64,
+    /// How many there are of each size.
+    pub sizes: BTreeMap<u64, u64>,
+}
+
+/// Seconds by stage.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Seconds {
+    /// Finding and reading the input.
+    pub read: f64,
+    /// Finding exact copies.
+    pub exact: f64,
+    /// Shingles, signatures and bands.
+    pub sketch: f64,
+    /// Candidates, verification and the choice of rows.
+    #[serde(rename = "match")]
+    pub matching: f64,
+    /// Writing the output.
+    pub write: f64,
+    /// All of it.
+    pub total: f64,
+}
+
+/// What was read and written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Files {
+    /// The format of the input: `parquet`, `jsonl` or `text`.
+    pub input_format: &'static str,
+    /// The number of input files.
+    pub inputs: u64,
+    /// Their size on disk.
+    pub input_bytes: u64,
+    /// Files of a folder that are not text (they hold a NUL byte) and were left out.
+    pub skipped_binary: u64,
+    /// The format of the surviving rows: `parquet` or `jsonl`.
+    pub output_format: &'static str,
+    /// The number of `part-*` files.
+    pub parts: u64,
+    /// The size of the output folder, this report excluded.
+    pub output_bytes: u64,
+}

@@ -1,0 +1,71 @@
+//! The four ways to cut a text into tokens, each as the hashes of the tokens in their order.
+
+use mithril_core::minhash::ngram::token_hash;
+use unicode_script::{Script, UnicodeScript};
+use unicode_segmentation::UnicodeSegmentation;
+
+/// What Python's `str.isspace` is true for: Unicode white space, and the four separators of ASCII.
+fn is_python_space(scalar: char) -> bool {
+    scalar.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&scalar)
+}
+
+/// Runs between white space, as Python's `str.split()` gives them.
+pub(super) fn whitespace(text: &str, tokens: &mut Vec<u64>) {
+    let runs = text.split(is_python_space).filter(|run| !run.is_empty());
+    tokens.extend(runs.map(|run| token_hash(run.as_bytes())));
+}
+
+/// UAX #29 segments that hold a letter or a digit.
+pub(super) fn words(text: &str, tokens: &mut Vec<u64>) {
+    tokens.extend(text.unicode_words().map(|word| token_hash(word.as_bytes())));
+}
+
+/// Unicode scalar values.
+pub(super) fn chars(text: &str, tokens: &mut Vec<u64>) {
+    scalars(text.chars(), tokens);
+}
+
+/// UAX #29 words, cut into their characters where the script is written without spaces; the
+/// characters other than white space where there is no word at all, as in a row of emoji.
+pub(super) fn auto(text: &str, tokens: &mut Vec<u64>) {
+    for word in text.unicode_words() {
+        if word.chars().next().is_some_and(is_of_unspaced_script) {
+            scalars(word.chars(), tokens);
+        } else {
+            tokens.push(token_hash(word.as_bytes()));
+        }
+    }
+    if tokens.is_empty() {
+        scalars(text.chars().filter(|&scalar| !is_python_space(scalar)), tokens);
+    }
+}
+
+fn scalars(text: impl Iterator<Item = char>, tokens: &mut Vec<u64>) {
+    let mut utf8 = [0; 4];
+    tokens.extend(text.map(|scalar| token_hash(scalar.encode_utf8(&mut utf8).as_bytes())));
+}
+
+/// Whether words of the character's script are written without spaces between them: the scripts
+/// whose line breaks need a dictionary (UAX #14, classes SA and ID) that are in living use.
+fn is_of_unspaced_script(scalar: char) -> bool {
+    !scalar.is_ascii()
+        && matches!(
+            scalar.script(),
+            Script::Han
+                | Script::Hiragana
+                | Script::Katakana
+                | Script::Bopomofo
+                | Script::Yi
+                | Script::Thai
+                | Script::Lao
+                | Script::Khmer
+                | Script::Myanmar
+                | Script::Tai_Le
+                | Script::New_Tai_Lue
+                | Script::Tai_Tham
+                | Script::Tai_Viet
+                | Script::Javanese
+                | Script::Balinese
+                | Script::Tibetan
+        )
+}

@@ -1,0 +1,125 @@
+//! Deduplication from Python.
+
+use crate::table::PyTable;
+use crate::{column, error, interrupt};
+use mithril_core::{CallbackProgress, ConsoleProgress, NoopProgress, ProgressReporter};
+use mithril_dedup::{Control, DedupOptions, Deduplicator, FileOptions, Report};
+use numpy::{IntoPyArray, PyArray1};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// `(keep, duplicates, report as JSON)` for a column of texts.
+#[pyfunction]
+pub(crate) fn deduplicate<'py>(
+    column: &Bound<'py, PyAny>,
+    by: Option<&Bound<'py, PyAny>>,
+    options: &str,
+    progress: Progress,
+) -> PyResult<(Bound<'py, PyArray1<bool>>, PyTable, String)> {
+    let py = column.py();
+    let options: DedupOptions = parse_options(options)?;
+    let by = by.map(column::values).transpose()?;
+    let documents = column::documents(column)?;
+    let (outcome, table) = run(py, &progress, |control| {
+        let outcome =
+            Deduplicator::try_new(options)?.deduplicate(&documents, by.as_ref(), control)?;
+        let table = outcome.duplicates_batch()?;
+        Ok((outcome, table))
+    })?;
+    let report = to_json(&outcome.report)?;
+    Ok((outcome.keep.into_pyarray(py), PyTable::new(table), report))
+}
+
+/// The report as JSON of a run over files.
+#[pyfunction]
+pub(crate) fn dedup_files(
+    py: Python,
+    inputs: Vec<PathBuf>,
+    output: PathBuf,
+    options: &str,
+    progress: Progress,
+) -> PyResult<String> {
+    let options: FileOptions = parse_options(options)?;
+    let report = run(py, &progress, |control| {
+        mithril_dedup::dedup_files(&inputs, &output, &options, control)
+    })?;
+    to_json(&report)
+}
+
+/// Where progress goes: nowhere (`None`), to the terminal (`True`), or to a function of phase, done and total.
+#[derive(FromPyObject)]
+pub(crate) enum Progress {
+    Console(bool),
+    Callback(Option<Py<PyAny>>),
+}
+
+fn run<T: Send>(
+    py: Python,
+    progress: &Progress,
+    work: impl FnOnce(Control) -> mithril_dedup::Result<T> + Send,
+) -> PyResult<T> {
+    match progress {
+        Progress::Console(true) => watched(py, &ConsoleProgress::new(), work),
+        Progress::Console(false) | Progress::Callback(None) => watched(py, &NoopProgress, work),
+        Progress::Callback(Some(callback)) => {
+            let raised = Mutex::new(None);
+            let failed = AtomicBool::new(false);
+            let reporter = CallbackProgress::new(|done, total, phase| {
+                if failed.load(Ordering::Relaxed) {
+                    return;
+                }
+                Python::attach(|py| {
+                    if let Err(error) = callback.call1(py, (phase, done, total)) {
+                        failed.store(true, Ordering::Relaxed);
+                        raised.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                    }
+                });
+            });
+            let outcome =
+                interrupt::run(py, &failed, |stop| work(Control { progress: &reporter, stop }));
+            match raised.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                Some(error) => Err(error),
+                None => outcome,
+            }
+        }
+    }
+}
+
+fn watched<T: Send>(
+    py: Python,
+    progress: &dyn ProgressReporter,
+    work: impl FnOnce(Control) -> mithril_dedup::Result<T> + Send,
+) -> PyResult<T> {
+    interrupt::run(py, &AtomicBool::new(false), |stop| work(Control { progress, stop }))
+}
+
+/// Options from the JSON object that the package makes of keyword arguments; an error names the one
+/// that is wrong.
+fn parse_options<T: Default + Serialize + DeserializeOwned>(json: &str) -> PyResult<T> {
+    let internal = |error: serde_json::Error| PyValueError::new_err(error.to_string());
+    let given: Map<String, Value> = serde_json::from_str(json).map_err(internal)?;
+    let mut options = T::default();
+    let mut all = serde_json::to_value(&options).map_err(internal)?;
+    for (name, value) in given {
+        let place = all
+            .get_mut(&name)
+            .ok_or_else(|| PyValueError::new_err(format!("no option {name:?}")))?;
+        *place = value;
+        options = T::deserialize(&all).map_err(|problem| {
+            Python::attach(|py| {
+                error::of_kind(py, "invalid_argument", &format!("{name}: {problem}"))
+            })
+        })?;
+    }
+    Ok(options)
+}
+
+fn to_json(report: &Report) -> PyResult<String> {
+    serde_json::to_string(report).map_err(|error| PyValueError::new_err(error.to_string()))
+}

@@ -1,0 +1,55 @@
+//! Long calls that Ctrl-C can stop.
+
+use crate::error;
+use mithril_dedup::{DedupError, Result};
+use pyo3::prelude::*;
+use std::panic;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+/// How often signals are looked for.
+const SIGNALS: Duration = Duration::from_millis(50);
+
+/// Runs `work` on a thread of its own with the GIL released, and looks for signals meanwhile.
+///
+/// A signal whose handler raises sets `stop`, which `work` is given; its exception is raised once
+/// `work` has ended and cleaned up.
+pub(crate) fn run<T: Send>(
+    py: Python,
+    stop: &AtomicBool,
+    work: impl FnOnce(&AtomicBool) -> Result<T> + Send,
+) -> PyResult<T> {
+    let (signal, outcome) = py.detach(|| {
+        thread::scope(|scope| {
+            let (done, finished) = mpsc::channel::<()>();
+            let worker = scope.spawn(move || {
+                // Dropped when the work ends, in whatever way.
+                let _done = done;
+                work(stop)
+            });
+            let mut signal = None;
+            while finished.recv_timeout(SIGNALS) == Err(RecvTimeoutError::Timeout) {
+                #[expect(
+                    clippy::redundant_closure_for_method_calls,
+                    reason = "lifetimes: the path does not compile"
+                )]
+                if signal.is_none()
+                    && let Err(raised) = Python::attach(|py| py.check_signals())
+                {
+                    stop.store(true, Ordering::Relaxed);
+                    signal = Some(raised);
+                }
+            }
+            (signal, worker.join())
+        })
+    });
+    if let Some(signal) = signal {
+        return Err(signal);
+    }
+    match outcome {
+        Ok(outcome) => outcome.map_err(|error: DedupError| error::to_python(py, &error)),
+        Err(panicked) => panic::resume_unwind(panicked),
+    }
+}
