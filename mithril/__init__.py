@@ -11,7 +11,7 @@
 """
 
 from mithril._native import __version__
-from mithril.dedup import DedupResult, dedup_files, deduplicate
+from mithril.dedup import DedupResult, deduplicate
 from mithril.exceptions import (
     DedupException,
     InvalidArgumentException,
@@ -19,6 +19,7 @@ from mithril.exceptions import (
     NotFoundException,
     OutputInTheWayException,
 )
+from mithril.files import dedup_files
 from mithril.report import Report
 from mithril.table import Table
 

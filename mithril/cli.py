@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from mithril import __version__
-from mithril.dedup import dedup_files
 from mithril.exceptions import InvalidArgumentException, MithrilException
+from mithril.files import dedup_files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

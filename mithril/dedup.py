@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -12,7 +11,7 @@ from mithril.report import Report
 from mithril.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     import numpy as np
     import numpy.typing as npt
@@ -121,99 +120,3 @@ def deduplicate(
         progress,
     )
     return DedupResult(keep_mask, Table(duplicates), Report.from_json(report))
-
-
-def dedup_files(
-    inputs: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
-    output: str | os.PathLike[str],
-    *,
-    text_column: str = "text",
-    id_column: str | None = None,
-    threshold: float = 0.8,
-    recall: float = 0.99,
-    permutations: int = 128,
-    seed: int = 42,
-    shingle: Shingle = "auto",
-    ngram: int = 5,
-    lowercase: bool = True,
-    verify: Verify = "exact",
-    keep: str = "first",
-    input_format: Literal["auto", "parquet", "jsonl", "text"] = "auto",
-    format: Literal["parquet", "jsonl"] | None = None,  # noqa: A002 - the command line's name
-    threads: int | None = None,
-    overwrite: bool = False,
-    progress: Progress = None,
-) -> Report:
-    """Remove near-duplicates from files.
-
-    `output` becomes a folder, whole or not at all, with
-
-    - ``part-NNNNN.parquet`` or ``part-NNNNN.jsonl.zst``: the surviving rows of the input file with
-      that number, every column as it came; text files are written together;
-    - ``duplicates.parquet``: a row for each removed one: ``id``, ``row`` (in its file, from zero),
-      ``file``, ``kept_id``, ``kept_row``, ``kept_file``, ``jaccard``, ``exact_copy``;
-    - ``report.json``: the report that is returned.
-
-    Args:
-        inputs: Files, folders (searched through all their folders) and glob patterns, of Parquet,
-            of JSON lines (plain, ``.gz``, ``.zst``), or of text files, each of which is a document
-            with the columns ``path`` and ``text``. One format a call.
-        output: The folder to write.
-        text_column: The column that holds the texts.
-        id_column: The column whose values name rows in the table of duplicates; the number of the
-            row over all inputs if None.
-        threshold: As in `deduplicate`.
-        recall: As in `deduplicate`.
-        permutations: As in `deduplicate`.
-        seed: As in `deduplicate`.
-        shingle: As in `deduplicate`.
-        ngram: As in `deduplicate`.
-        lowercase: As in `deduplicate`.
-        verify: As in `deduplicate`.
-        keep: ``"first"``, ``"longest"``, ``"max:COLUMN"`` or ``"min:COLUMN"``.
-        input_format: The format of the input; by the names of the files if ``"auto"``.
-        format: The format of the surviving rows; JSON lines for JSON lines and Parquet otherwise
-            if None.
-        threads: As in `deduplicate`.
-        overwrite: Whether the folder of an earlier run is replaced.
-        progress: As in `deduplicate`.
-
-    Returns:
-        The report.
-
-    Raises:
-        InvalidArgumentException: An argument is out of range or does not fit the input; also a
-            ValueError.
-        NotFoundException: An input does not exist; also a FileNotFoundError.
-        OutputInTheWayException: `output` exists; also a FileExistsError.
-        DedupException: A file is damaged, cannot be read or cannot be written.
-        KeyboardInterrupt: Ctrl-C was pressed; nothing is left behind.
-    """
-    paths = [inputs] if isinstance(inputs, (str, os.PathLike)) else list(inputs)
-    keep, _, keep_column = keep.partition(":")
-    report = _native.dedup_files(
-        paths,
-        output,
-        json.dumps(
-            {
-                "text_column": text_column,
-                "id_column": id_column,
-                "keep_column": keep_column or None,
-                "threshold": float(threshold),
-                "recall": float(recall),
-                "permutations": int(permutations),
-                "seed": int(seed),
-                "shingle": shingle,
-                "ngram": int(ngram),
-                "lowercase": bool(lowercase),
-                "verify": verify,
-                "keep": keep,
-                "input_format": input_format,
-                "output_format": format,
-                "threads": threads,
-                "overwrite": bool(overwrite),
-            }
-        ),
-        progress,
-    )
-    return Report.from_json(report)

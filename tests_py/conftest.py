@@ -1,0 +1,23 @@
+"""Real text that every machine with Python has."""
+
+from __future__ import annotations
+
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def library_files() -> list[str]:
+    """The source files of Python's standard library, in the order of their paths."""
+    folder = Path(sysconfig.get_path("stdlib"))
+    texts = []
+    for path in sorted(folder.rglob("*.py")):
+        if "site-packages" in path.parts:
+            continue
+        try:
+            texts.append(path.read_text(encoding="utf-8"))
+        except UnicodeDecodeError:
+            continue
+    return texts
