@@ -37,7 +37,7 @@ def shingles(tokens: Sequence[str], ngram: int) -> set[tuple[str, ...]]:
 def all_pairs(
     texts: Sequence[str], tokenize: Callable[[str], Sequence[str]], ngram: int
 ) -> AllPairs:
-    """Count the intersection of each text with every text before it, through lists of who has what."""
+    """Count the intersection of each text with every text before it, by lists of who has what."""
     numbers: dict[tuple[str, ...], int] = {}
     having: list[list[int]] = []
     sizes = np.zeros(len(texts), dtype=np.int64)

@@ -8,9 +8,9 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from oracle import AllPairs, all_pairs
 
 import mithril
-from oracle import AllPairs, all_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,5 +1,12 @@
 //! The engine against a naive one that compares every pair.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on has failed"
+)]
+
 use arrow::array::{
     Array, ArrayRef, DictionaryArray, LargeStringArray, StringArray, StringViewArray,
 };
@@ -98,7 +105,8 @@ proptest! {
     }
 }
 
-/// A text of the given words.
+/// A row with a text of the given words.
+#[expect(clippy::unnecessary_wraps, reason = "other rows are null")]
 fn words(numbers: impl IntoIterator<Item = u64>) -> Option<String> {
     Some(numbers.into_iter().map(|number| format!("w{number}")).collect::<Vec<_>>().join(" "))
 }

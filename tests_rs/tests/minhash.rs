@@ -1,5 +1,12 @@
 //! `MinHasher` against a naive sketch, and the statistics that it promises.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on has failed"
+)]
+
 use mithril_core::{MinHashSignature, MinHasher};
 use proptest::prelude::*;
 
@@ -20,10 +27,10 @@ fn values_are_those_written_down() {
 
 // Computed by an independent implementation, written from the definition in Python.
 const KNOWN_TOKENS: [u64; 4] =
-    [0x00014cc466564f77, 0x0000228df2ab4037, 0x00009bba01fdfe55, 0x000182c0e447b0c8];
+    [0x0001_4cc4_6656_4f77, 0x0000_228d_f2ab_4037, 0x0000_9bba_01fd_fe55, 0x0001_82c0_e447_b0c8];
 const KNOWN_TEXT: [u64; 4] =
-    [0x0000fd46dfe781bb, 0x00000283331f0ed4, 0x000075e3a7790af8, 0x00002b70d4475826];
-const KNOWN_BANDS: [u64; 2] = [0x49054262c4c413f0, 0x14f031d6a29411bb];
+    [0x0000_fd46_dfe7_81bb, 0x0000_0283_331f_0ed4, 0x0000_75e3_a779_0af8, 0x0000_2b70_d447_5826];
+const KNOWN_BANDS: [u64; 2] = [0x4905_4262_c4c4_13f0, 0x14f0_31d6_a294_11bb];
 
 proptest! {
     #[test]
@@ -106,13 +113,13 @@ fn a_pair_at_the_threshold_becomes_a_candidate_as_often_as_promised() {
             let hasher = MinHasher::with_seed(128, seed);
             let (one, two) = pair(seed * 100_000, union, shared);
             let bands = |tokens: &[u64]| {
-                let mut hashes = vec![0; banding.bands];
+                let mut bands = vec![0; banding.bands];
                 MinHashSignature::band_hashes(
                     &hasher.hash_tokens(tokens).values,
                     banding.rows,
-                    &mut hashes,
+                    &mut bands,
                 );
-                hashes
+                bands
             };
             let found = bands(&one).iter().zip(&bands(&two)).any(|(a, b)| a == b);
             missed += u64::from(!found);

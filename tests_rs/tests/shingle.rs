@@ -1,5 +1,12 @@
 //! Shingles against a naive definition over sets of strings.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on has failed"
+)]
+
 use mithril_dedup::{DedupOptions, Shingle, Shingler};
 use proptest::prelude::*;
 use std::collections::BTreeSet;

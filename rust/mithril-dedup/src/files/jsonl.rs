@@ -220,6 +220,11 @@ impl<'a> Survivors<'a> {
         Ok(None)
     }
 
+    /// An error at the line that was read last.
+    fn error(&self, problem: String) -> DedupError {
+        self.lines.error(problem)
+    }
+
     fn next_value(&mut self) -> Result<Option<Value>> {
         let file = self.file;
         let Some(line) = self.next()? else { return Ok(None) };

@@ -43,9 +43,14 @@ pub(super) fn infer_schema<'a>(
         })
     });
     let schema = infer_json_schema_from_iterator(values.map(Ok));
-    match failure {
-        Some(error) => Err(error),
-        None => Ok(Arc::new(schema?)),
+    match (failure, schema, current) {
+        (Some(error), ..) => Err(error),
+        (None, Ok(schema), _) => Ok(Arc::new(schema)),
+        // It is refused right after the row that does not fit to those before it.
+        (None, Err(error), Some(lines)) => {
+            Err(lines.error(format!("does not fit the other rows: {error}")))
+        }
+        (None, Err(error), None) => Err(error.into()),
     }
 }
 

@@ -43,11 +43,11 @@ impl<'a> Lines<'a> {
         let wrong = |error| DedupError::read(&file.path, error);
         let reader: Box<dyn BufRead> =
             match file.path.extension().and_then(|suffix| suffix.to_str()) {
+                Some("gz" | "zst") if file.size == 0 => Box::new(counted),
                 Some("gz") => Box::new(BufReader::with_capacity(
                     BUFFER,
                     flate2::bufread::MultiGzDecoder::new(counted),
                 )),
-                Some("zst") if file.size == 0 => Box::new(counted),
                 Some("zst") => {
                     let mut decoder = zstd::Decoder::with_buffer(counted).map_err(wrong)?;
                     decoder.window_log_max(ZSTD_WINDOW_BITS).map_err(wrong)?;
@@ -85,6 +85,11 @@ impl<'a> Lines<'a> {
                 return self.line(start).map(Some);
             }
         }
+    }
+
+    /// An error at the line that was read last.
+    pub(super) fn error(&self, problem: String) -> DedupError {
+        bad_line(self.file, self.number, problem)
     }
 
     fn line(&self, start: usize) -> Result<Line<'_>> {

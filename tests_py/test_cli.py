@@ -1,0 +1,135 @@
+"""The command, as a stranger meets it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+import mithril
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "mithril", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> Path:
+    source = tmp_path / "rows.jsonl"
+    source.write_text('{"text": "some words here", "n": 1}\n{"text": "Some words here!", "n": 2}\n')
+    return source
+
+
+def test_a_summary_for_a_person(rows: Path, tmp_path: Path) -> None:
+    done = run("dedup", rows, "--output", tmp_path / "out")
+    assert done.returncode == 0
+    assert done.stderr == ""  # no progress bar in a pipe
+    assert "removed            1 (50.0%)" in done.stdout
+    assert "99.2% promised at threshold 0.8" in done.stdout
+    assert str(tmp_path / "out") in done.stdout
+
+
+def test_json_is_the_report(rows: Path, tmp_path: Path) -> None:
+    done = run("dedup", rows, "--output", tmp_path / "out", "--json")
+    assert json.loads(done.stdout) == json.loads((tmp_path / "out" / "report.json").read_text())
+
+
+def test_quiet_says_nothing(rows: Path, tmp_path: Path) -> None:
+    done = run("dedup", rows, "--output", tmp_path / "out", "--quiet")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_every_option_reaches_the_engine(rows: Path, tmp_path: Path) -> None:
+    options = (
+        "--text-column text --id-column n --threshold 0.7 --recall 0.9 --permutations 64 --seed 7"
+        " --shingle chars --ngram 3 --no-lowercase --verify signature --keep max:n --format parquet"
+        " --threads 1 --overwrite --input-format jsonl"
+    )
+    for _ in range(2):
+        done = run("dedup", rows, "--output", tmp_path / "out", "--json", *options.split())
+        assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["options"] == {
+        "threshold": 0.7,
+        "recall": 0.9,
+        "permutations": 64,
+        "seed": 7,
+        "shingle": "chars",
+        "ngram": 3,
+        "lowercase": False,
+        "verify": "signature",
+        "keep": "max",
+        "threads": 1,
+    }
+    assert report["files"]["output_format"] == "parquet"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "required"),
+        (["dedup"], "required"),
+        (["dedup", "ROWS"], "--output"),
+        (["dedup", "ROWS", "--output", "OUT", "--threshold", "x"], "--threshold"),
+        (["dedup", "ROWS", "--output", "OUT", "--threshold", "1.5"], "threshold must be"),
+        (["dedup", "ROWS", "--output", "OUT", "--keep", "max"], "max:COLUMN"),
+        (["dedup", "ROWS", "--output", "OUT", "--shingle", "x"], "--shingle"),
+        (["dedup", "ROWS", "--output", "OUT", "--text-column", "x"], "the columns are: n, text"),
+    ],
+)
+def test_wrong_use_ends_with_2(
+    rows: Path, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    places = {"ROWS": str(rows), "OUT": str(tmp_path / "out")}
+    done = run(*(places.get(argument, argument) for argument in arguments))
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_failure_ends_with_1(rows: Path, tmp_path: Path) -> None:
+    for arguments, message in [
+        ((tmp_path / "no.jsonl", "--output", tmp_path / "out"), "no such file"),
+        ((rows, "--output", tmp_path), "exists"),
+        ((rows, "--output", "/proc/nowhere/out"), "cannot write"),
+    ]:
+        done = run("dedup", *arguments)
+        assert done.returncode == 1
+        assert done.stderr.startswith("mithril: error: ")
+        assert message in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+def test_a_terminal_sees_progress(rows: Path, tmp_path: Path) -> None:
+    rows.write_text("".join(f'{{"text": "row {row} of many"}}\n' for row in range(50_000)))
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "mithril", "dedup", rows, "--output", tmp_path / "out"]
+    child = subprocess.Popen(command, stderr=theirs, stdout=subprocess.DEVNULL)
+    os.close(theirs)
+    seen = b""
+    while True:
+        try:
+            seen += os.read(ours, 65_536)
+        except OSError:  # the other end is closed
+            break
+    assert child.wait() == 0
+    os.close(ours)
+    assert b"left" in seen
+    assert b"/s" in seen
+
+
+def test_version_and_help() -> None:
+    assert run("--version").stdout == f"mithril {mithril.__version__}\n"
+    shown = run("dedup", "--help").stdout
+    for option in ("--threshold", "--recall", "--keep", "--no-lowercase", "--text-column"):
+        assert option in shown
