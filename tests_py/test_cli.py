@@ -113,8 +113,10 @@ def test_failure_ends_with_1(rows: Path, tmp_path: Path) -> None:
 def test_a_terminal_sees_progress(rows: Path, tmp_path: Path) -> None:
     rows.write_text("".join(f'{{"text": "row {row} of many"}}\n' for row in range(50_000)))
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "mithril", "dedup", rows, "--output", tmp_path / "out"]
-    child = subprocess.Popen(command, stderr=theirs, stdout=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "mithril", "dedup", str(rows)]
+    child = subprocess.Popen(
+        [*command, "--output", str(tmp_path / "out")], stderr=theirs, stdout=subprocess.DEVNULL
+    )
     os.close(theirs)
     seen = b""
     while True:

@@ -158,11 +158,8 @@ def test_results_go_to_any_library() -> None:
 def test_progress_is_reported_and_its_errors_are_raised() -> None:
     seen: list[tuple[str, int, int]] = []
     mithril.deduplicate(TEXTS, progress=lambda *state: seen.append(state))
-    assert list(dict.fromkeys(phase for phase, _, _ in seen)) == [
-        "hashing",
-        "sketching",
-        "matching",
-    ]
+    phases = list(dict.fromkeys(phase for phase, _, _ in seen))
+    assert phases == ["hashing", "sketching", "matching"]
     assert all(done <= total for _, done, total in seen)
 
     def fail(*_state: object) -> None:

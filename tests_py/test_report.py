@@ -27,8 +27,8 @@ def test_the_numbers_add_up() -> None:
 def test_it_reads_well() -> None:
     report = mithril.deduplicate(["a b c d"] * 3 + [None]).report
     shown = str(report)
-    assert "documents        4 (21 B of text)" in shown
-    assert "removed          2 (50.0%)" in shown
+    assert "documents          4 (21 B of text)" in shown
+    assert "removed            2 (50.0%)" in shown
     assert "1 null, 0 empty" in shown
     html = report._repr_html_()
     assert html.count("<tr>") == shown.count("\n") + 1
