@@ -32,15 +32,17 @@ const ROW_GROUP_BYTES: usize = 256 << 20;
 pub(super) fn scan(files: &[InputFile], columns: Columns, control: Control) -> Result<Scan> {
     let metadata: Vec<ArrowReaderMetadata> = files.par_iter().map(load).collect::<Result<_>>()?;
     let mut groups = Vec::new();
+    let mut lengths = Vec::with_capacity(files.len());
     for (file, metadata) in files.iter().zip(&metadata) {
         let indices = find_columns(file, metadata.schema(), columns)?;
         let mut first_row = 0;
         for (group, contents) in metadata.metadata().row_groups().iter().enumerate() {
             let rows = usize::try_from(contents.num_rows()).unwrap_or(0);
             let bytes = u64::try_from(contents.compressed_size()).unwrap_or(0);
-            groups.push(RowGroup { file, metadata, group, indices, first_row, rows, bytes });
+            groups.push(RowGroup { file, metadata, group, indices, first_row, bytes });
             first_row += rows;
         }
+        lengths.push(first_row);
     }
     control.begin("reading", groups.iter().map(|group| group.bytes).sum());
     let read: Vec<[Vec<ArrayRef>; 3]> = groups
@@ -65,10 +67,7 @@ pub(super) fn scan(files: &[InputFile], columns: Columns, control: Control) -> R
     // A file without rows still tells the type of its columns.
     let id = concat_column(columns.id.unwrap_or_default(), &ids)?;
     let by = concat_column(columns.by.unwrap_or_default(), &bys)?;
-    let rows_in = |file: &InputFile| {
-        groups.iter().filter(|group| std::ptr::eq(group.file, file)).map(|group| group.rows).sum()
-    };
-    Ok(Scan { documents, id, by, starts: starts(files.iter().map(rows_in)) })
+    Ok(Scan { documents, id, by, starts: starts(lengths) })
 }
 
 /// Writes the rows of each file that stay, as they came, files in parallel.
@@ -142,7 +141,6 @@ struct RowGroup<'a> {
     /// Where the text, id and keep columns are.
     indices: [Option<usize>; 3],
     first_row: usize,
-    rows: usize,
     bytes: u64,
 }
 
