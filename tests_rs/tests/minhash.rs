@@ -33,6 +33,8 @@ const KNOWN_TEXT: [u64; 4] =
 const KNOWN_BANDS: [u64; 2] = [0x4905_4262_c4c4_13f0, 0x14f0_31d6_a294_11bb];
 
 proptest! {
+    #![proptest_config(mithril_tests::proptest_config())]
+
     #[test]
     fn a_signature_is_that_of_a_set(mut tokens in prop::collection::vec(any::<u64>(), 1..80), k in 1_usize..200) {
         let hasher = MinHasher::new(k);

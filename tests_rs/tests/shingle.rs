@@ -58,6 +58,8 @@ fn texts() -> impl Strategy<Value = String> {
 }
 
 proptest! {
+    #![proptest_config(mithril_tests::proptest_config())]
+
     #[test]
     fn sets_and_intersections_have_the_sizes_of_the_naive_ones(
         one in texts(), two in texts(), ngram in 1_usize..7, by_chars in any::<bool>(),

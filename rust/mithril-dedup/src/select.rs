@@ -5,6 +5,8 @@
 //! removed row has a verified match with the very row that is kept for it, no two kept rows are a
 //! verified pair, and a bucket of thousands that are alike costs one comparison each.
 //!
+//! A further copy of a text is not decided at all: it shares the fate of the first.
+//!
 //! The rule is sequential, the work is not: a block of documents is compared in parallel with all
 //! that were kept before the block, and then one after the other among themselves. The outcome is
 //! that of the rule whatever the block size and the number of threads.
