@@ -2,6 +2,8 @@
 //!
 //! - [`minhash`]: signatures whose agreement estimates the Jaccard similarity of two sets, and the
 //!   n-gram hashes they are made from.
+//! - [`hashing`]: xxHash, BLAKE3 and SHA-256 behind one trait.
+//! - [`types`]: the element types of arrays, with numpy's names.
 //! - [`progress`]: how a long computation tells where it is.
 //! - [`error`]: the error that every fallible function here returns.
 //!
@@ -15,9 +17,13 @@
 //! ```
 
 pub mod error;
+pub mod hashing;
 pub mod minhash;
 pub mod progress;
+pub mod types;
 
 pub use error::{MithrilError, Result};
+pub use hashing::{Blake3Hash, HashFunction, Hasher, Sha256Hash, XxHash, XxHash3};
 pub use minhash::{MinHashSignature, MinHasher};
 pub use progress::{CallbackProgress, ConsoleProgress, NoopProgress, ProgressReporter};
+pub use types::{DType, TensorMeta};
