@@ -52,6 +52,12 @@ class Seconds:
 class Files:
     """What was read and written."""
 
+    text_column: str
+    """The column that held the texts."""
+    id_column: str | None
+    """The column that names rows in the table of duplicates."""
+    keep_column: str | None
+    """The column that ``keep`` compared by."""
     input_format: str
     """``parquet``, ``jsonl`` or ``text``."""
     inputs: int

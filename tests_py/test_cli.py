@@ -70,7 +70,9 @@ def test_every_option_reaches_the_engine(rows: Path, tmp_path: Path) -> None:
         "keep": "max",
         "threads": 1,
     }
-    assert report["files"]["output_format"] == "parquet"
+    files = report["files"]
+    assert (files["text_column"], files["id_column"], files["keep_column"]) == ("text", "n", "n")
+    assert (files["input_format"], files["output_format"]) == ("jsonl", "parquet")
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,12 @@ pub struct Seconds {
 /// What was read and written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Files {
+    /// The column that held the texts.
+    pub text_column: String,
+    /// The column that names rows in the table of duplicates.
+    pub id_column: Option<String>,
+    /// The column that `keep` compared by.
+    pub keep_column: Option<String>,
     /// The format of the input: `parquet`, `jsonl` or `text`.
     pub input_format: &'static str,
     /// The number of input files.

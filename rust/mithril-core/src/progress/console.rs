@@ -1,15 +1,23 @@
 //! A progress bar on standard error.
 
 use super::ProgressReporter;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use std::fmt::Write;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-const BOUNDED: &str = "{msg:<10} {bar:30} {human_pos:>12} / {human_len}  {per_sec}, {eta} left";
-const UNBOUNDED: &str = "{msg:<10} {spinner} {human_pos:>12}  {per_sec}";
+const BOUNDED: &str = "{msg:<10} {bar:30} {human_pos:>12} / {human_len:<12} {rate:>14}, {eta} left";
+const UNBOUNDED: &str = "{msg:<10} {spinner} {human_pos:>12}  {rate}";
 
 /// A bar with rate and time left on standard error; nothing when that is not a terminal.
 #[derive(Debug)]
 pub struct ConsoleProgress {
+    phase: Mutex<Phase>,
+}
+
+#[derive(Debug)]
+struct Phase {
+    message: String,
     bar: ProgressBar,
 }
 
@@ -17,7 +25,12 @@ impl ConsoleProgress {
     /// A bar that appears with the first phase.
     #[must_use]
     pub fn new() -> Self {
-        Self { bar: ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()) }
+        let phase = Phase { message: String::new(), bar: ProgressBar::hidden() };
+        Self { phase: Mutex::new(phase) }
+    }
+
+    fn phase(&self) -> MutexGuard<'_, Phase> {
+        self.phase.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -28,26 +41,35 @@ impl Default for ConsoleProgress {
 }
 
 impl ProgressReporter for ConsoleProgress {
+    /// Shows a new bar: one that is changed in place shows the old count under the new name.
     fn set_total(&self, total: u64) {
         let template = if total == 0 { UNBOUNDED } else { BOUNDED };
+        let rate = |state: &ProgressState, out: &mut dyn Write| {
+            // Nothing to be done about a terminal that cannot be written to.
+            let _ = write!(out, "{}/s", HumanCount(state.per_sec() as u64));
+        };
         let style = ProgressStyle::with_template(template)
             .unwrap_or_else(|_| ProgressStyle::default_bar())
+            .with_key("rate", rate)
             .progress_chars("━╸ ");
-        self.bar.set_style(style);
-        self.bar.reset();
-        self.bar.set_length(total);
-        self.bar.enable_steady_tick(Duration::from_millis(200));
+        let mut phase = self.phase();
+        phase.bar.finish_and_clear();
+        phase.bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr())
+            .with_style(style)
+            .with_message(phase.message.clone());
+        phase.bar.enable_steady_tick(Duration::from_millis(200));
     }
 
     fn increment(&self, amount: u64) {
-        self.bar.inc(amount);
+        self.phase().bar.inc(amount);
     }
 
+    /// Names the phase that the next [`set_total`](Self::set_total) begins.
     fn set_message(&self, message: &str) {
-        self.bar.set_message(message.to_owned());
+        message.clone_into(&mut self.phase().message);
     }
 
     fn finish(&self) {
-        self.bar.finish_and_clear();
+        self.phase().bar.finish_and_clear();
     }
 }

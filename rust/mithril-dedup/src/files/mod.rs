@@ -115,6 +115,17 @@ pub fn dedup_files<P: AsRef<Path>>(
     options: &FileOptions,
     control: Control,
 ) -> Result<Report> {
+    let outcome = run(inputs, output, options, control);
+    control.progress.finish();
+    outcome
+}
+
+fn run<P: AsRef<Path>>(
+    inputs: &[P],
+    output: &Path,
+    options: &FileOptions,
+    control: Control,
+) -> Result<Report> {
     let start = Instant::now();
     let by_column = matches!(options.dedup.keep, Keep::Max | Keep::Min);
     if by_column != options.keep_column.is_some() {
@@ -151,6 +162,9 @@ pub fn dedup_files<P: AsRef<Path>>(
 
     let mut report = outcome.report;
     report.files = Some(Files {
+        text_column: options.text_column.clone(),
+        id_column: options.id_column.clone(),
+        keep_column: options.keep_column.clone(),
         input_format: inputs.format.name(),
         inputs: inputs.files.len() as u64,
         input_bytes: inputs.files.iter().map(|file| file.size).sum(),
@@ -165,7 +179,6 @@ pub fn dedup_files<P: AsRef<Path>>(
     folder.write_report(&report)?;
     control.check()?;
     folder.commit(options.overwrite)?;
-    control.progress.finish();
     Ok(report)
 }
 
