@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,9 +27,10 @@ class AllPairs:
         return dict(zip(pairs, self.jaccard.tolist(), strict=True))
 
 
-def shingles(tokens: Sequence[str], ngram: int) -> set[tuple[str, ...]]:
+def shingles(tokens: Sequence[str], ngram: int) -> set[Sequence[str]]:
     """The set of runs of `ngram` tokens; one run of all of them where there are fewer."""
-    tokens = tuple(tokens)
+    if not isinstance(tokens, str):  # whose runs can be members of a set as they are
+        tokens = tuple(tokens)
     if len(tokens) < ngram:
         return {tokens} if tokens else set()
     return {tokens[at : at + ngram] for at in range(len(tokens) - ngram + 1)}
@@ -38,8 +40,8 @@ def all_pairs(
     texts: Sequence[str], tokenize: Callable[[str], Sequence[str]], ngram: int
 ) -> AllPairs:
     """Count the intersection of each text with every text before it, by lists of who has what."""
-    numbers: dict[tuple[str, ...], int] = {}
-    having: list[list[int]] = []
+    numbers: dict[Sequence[str], int] = {}
+    having: list[array[int]] = []
     sizes = np.zeros(len(texts), dtype=np.int64)
     found: list[tuple[npt.NDArray[np.int64], int, npt.NDArray[np.float64]]] = []
     for row, text in enumerate(texts):
@@ -49,10 +51,10 @@ def all_pairs(
         for shingle in members:
             number = numbers.setdefault(shingle, len(having))
             if number == len(having):
-                having.append([])
+                having.append(array("q"))
             owners = having[number]
             if owners:
-                shared[owners] += 1  # an owner stands once in a list
+                shared[np.frombuffer(owners, np.int64)] += 1  # an owner stands once in a list
             owners.append(row)
         others = np.flatnonzero(shared[:row])
         similarity = shared[others] / (sizes[others] + len(members) - shared[others])

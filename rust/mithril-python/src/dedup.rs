@@ -65,7 +65,12 @@ fn run<T: Send>(
     work: impl FnOnce(Control) -> mithril_dedup::Result<T> + Send,
 ) -> PyResult<T> {
     match progress {
-        Progress::Console(true) => watched(py, &ConsoleProgress::new(), work),
+        Progress::Console(true) => {
+            let bar = ConsoleProgress::new();
+            let outcome = watched(py, &bar, work);
+            bar.finish();
+            outcome
+        }
         Progress::Console(false) | Progress::Callback(None) => watched(py, &NoopProgress, work),
         Progress::Callback(Some(callback)) => {
             let raised = Mutex::new(None);
