@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 from pathlib import Path
@@ -36,11 +37,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InvalidArgumentException as error:
         print(f"mithril: error: {error}", file=sys.stderr)
         return WRONG_USE
+    except BrokenPipeError:
+        # Whoever read the summary has enough. The run is done; what is left must not be flushed.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (MithrilException, OSError) as error:
         print(f"mithril: error: {error}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
-        print("mithril: interrupted; nothing was written", file=sys.stderr)
+        print("mithril: interrupted", file=sys.stderr)
         return INTERRUPTED
     return DONE
 
@@ -71,6 +75,7 @@ def _dedup(options: argparse.Namespace) -> None:
     elif not options.quiet:
         print(report)
         print(f"\nsurviving rows, duplicates.parquet and report.json are in {options.output}")
+    sys.stdout.flush()
 
 
 def _terminated(_number: int, _frame: FrameType | None) -> NoReturn:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from mithril import _native
+from mithril.options import encode
 from mithril.report import Report
 from mithril.table import Table
 
@@ -103,19 +103,17 @@ def deduplicate(
     keep_mask, duplicates, report = _native.deduplicate(
         column,
         by,
-        json.dumps(
-            {
-                "threshold": float(threshold),
-                "recall": float(recall),
-                "permutations": int(permutations),
-                "seed": int(seed),
-                "shingle": shingle,
-                "ngram": int(ngram),
-                "lowercase": bool(lowercase),
-                "verify": verify,
-                "keep": keep,
-                "threads": threads,
-            }
+        encode(
+            threshold=threshold,
+            recall=recall,
+            permutations=permutations,
+            seed=seed,
+            shingle=shingle,
+            ngram=ngram,
+            lowercase=lowercase,
+            verify=verify,
+            keep=keep,
+            threads=threads,
         ),
         progress,
     )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import TYPE_CHECKING, Literal
 
 from mithril import _native
+from mithril.options import encode
 from mithril.report import Report
 
 if TYPE_CHECKING:
@@ -79,32 +79,30 @@ def dedup_files(
         NotFoundException: An input does not exist; also a FileNotFoundError.
         OutputInTheWayException: `output` exists; also a FileExistsError.
         DedupException: A file is damaged, cannot be read or cannot be written.
-        KeyboardInterrupt: Ctrl-C was pressed; nothing is left behind.
+        KeyboardInterrupt: Ctrl-C was pressed; `output` is whole or absent.
     """
     paths = [inputs] if isinstance(inputs, (str, os.PathLike)) else list(inputs)
     keep, _, keep_column = keep.partition(":")
     report = _native.dedup_files(
         paths,
         output,
-        json.dumps(
-            {
-                "text_column": text_column,
-                "id_column": id_column,
-                "keep_column": keep_column or None,
-                "threshold": float(threshold),
-                "recall": float(recall),
-                "permutations": int(permutations),
-                "seed": int(seed),
-                "shingle": shingle,
-                "ngram": int(ngram),
-                "lowercase": bool(lowercase),
-                "verify": verify,
-                "keep": keep,
-                "input_format": input_format,
-                "output_format": format,
-                "threads": threads,
-                "overwrite": bool(overwrite),
-            }
+        encode(
+            text_column=text_column,
+            id_column=id_column,
+            keep_column=keep_column or None,
+            threshold=threshold,
+            recall=recall,
+            permutations=permutations,
+            seed=seed,
+            shingle=shingle,
+            ngram=ngram,
+            lowercase=lowercase,
+            verify=verify,
+            keep=keep,
+            input_format=input_format,
+            output_format=format,
+            threads=threads,
+            overwrite=overwrite,
         ),
         progress,
     )

@@ -62,6 +62,8 @@ class Files:
     """``parquet``, ``jsonl`` or ``text``."""
     inputs: int
     """The number of input files."""
+    input_files: tuple[str, ...]
+    """Their names; a part has the number that its file has here, from zero."""
     input_bytes: int
     """Their size on disk."""
     skipped_binary: int
@@ -103,8 +105,9 @@ class Report:
     """The groups of a kept row and those removed for it."""
     banding: Banding
     """How signatures were cut."""
-    promised_recall: float
-    """The probability that a pair exactly at the threshold becomes a candidate."""
+    promised_recall: float | None
+    """The probability that a pair exactly at the threshold is found; None when signatures verify,
+    whose estimate is below the threshold for about half of such pairs."""
     candidate_pairs: int
     """The pairs of a row and an earlier kept one that share a band."""
     verified_pairs: int
@@ -133,6 +136,8 @@ class Report:
         clusters = fields.pop("clusters")
         sizes = {int(size): count for size, count in clusters.pop("sizes").items()}
         files = fields.pop("files", None)
+        if files is not None:
+            files["input_files"] = tuple(files["input_files"])
         return cls(
             clusters=Clusters(sizes=sizes, **clusters),
             banding=Banding(**fields.pop("banding")),
@@ -158,6 +163,9 @@ class Report:
     def _rows(self) -> list[tuple[str, str]]:
         seconds = self.seconds
         speed = self.documents / seconds.total if seconds.total else 0.0
+        promised = "none promised"
+        if self.promised_recall is not None:
+            promised = f"{self.promised_recall:.1%} promised"
         rows = [
             ("documents", f"{self.documents:,} ({_size(self.bytes)} of text)"),
             ("kept", f"{self.kept:,} ({_percent(self.kept, self.documents)})"),
@@ -167,7 +175,7 @@ class Report:
             ("clusters", f"{self.clusters.count:,}, the largest of {self.clusters.largest:,}"),
             (
                 "recall",
-                f"{self.promised_recall:.1%} promised at threshold {self.options['threshold']:g}",
+                f"{promised} at threshold {self.options['threshold']:g}",
             ),
             (
                 "",

@@ -85,7 +85,7 @@ def test_every_option_reaches_the_engine(rows: Path, tmp_path: Path) -> None:
         (["dedup", "ROWS", "--output", "OUT", "--threshold", "1.5"], "threshold must be"),
         (["dedup", "ROWS", "--output", "OUT", "--keep", "max"], "max:COLUMN"),
         (["dedup", "ROWS", "--output", "OUT", "--shingle", "x"], "--shingle"),
-        (["dedup", "ROWS", "--output", "OUT", "--text-column", "x"], "the columns are: n, text"),
+        (["dedup", "ROWS", "--output", "OUT", "--text-column", "x"], "the columns are: text, n"),
     ],
 )
 def test_wrong_use_ends_with_2(

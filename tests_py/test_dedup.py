@@ -109,6 +109,9 @@ def test_a_column_of_another_type_is_named() -> None:
     [
         ({"threshold": 0}, "threshold"),
         ({"threshold": 1.5}, "threshold"),
+        ({"threshold": float("nan")}, "threshold must be a number, not nan"),
+        ({"threads": 100_000}, "threads must be between 1 and 1024"),
+        ({"by": [1]}, "max, min"),
         ({"recall": 1}, "recall"),
         ({"permutations": 0}, "permutations"),
         ({"permutations": -1}, "permutations"),
@@ -134,6 +137,7 @@ def test_a_wrong_option_is_named(options: dict[str, Any], message: str) -> None:
     [
         [1, 9, 3],
         [0.5, float("inf"), float("nan")],
+        [2**63, 2**63 + 2, 2**63 + 1],
         np.array([1, 9, 3], dtype=np.uint8),
         pl.Series([1.0, 9.0, None]),
         ["a", "c", "b"],

@@ -17,11 +17,18 @@ def test_the_numbers_add_up() -> None:
     # Exact copies are found before: what is left is one pair in each cluster.
     assert (report.candidate_pairs, report.verified_pairs) == (2, 2)
     assert (report.banding.bands, report.banding.rows) == (16, 6)
+    assert report.promised_recall is not None
     assert 0.99 <= report.promised_recall < 1
     assert report.options["threshold"] == 0.8
     stages = report.seconds
     assert 0 < stages.exact + stages.sketch + stages.match <= stages.total
     assert report.files is None
+
+
+def test_no_recall_is_promised_where_signatures_verify() -> None:
+    report = mithril.deduplicate(["a b c d"] * 3, verify="signature").report
+    assert report.promised_recall is None
+    assert "none promised at threshold 0.8" in str(report)
 
 
 def test_it_reads_well() -> None:

@@ -29,7 +29,7 @@ fn values_are_those_written_down() {
 const KNOWN_TOKENS: [u64; 4] =
     [0x0001_4cc4_6656_4f77, 0x0000_228d_f2ab_4037, 0x0000_9bba_01fd_fe55, 0x0001_82c0_e447_b0c8];
 const KNOWN_TEXT: [u64; 4] =
-    [0x0000_fd46_dfe7_81bb, 0x0000_0283_331f_0ed4, 0x0000_75e3_a779_0af8, 0x0000_2b70_d447_5826];
+    [0x0000_5526_bd0c_d3a4, 0x0000_115d_3860_e0b8, 0x0000_bb81_6acc_f45c, 0x0000_09b2_a0d9_0d0e];
 const KNOWN_BANDS: [u64; 2] = [0x4905_4262_c4c4_13f0, 0x14f0_31d6_a294_11bb];
 
 proptest! {

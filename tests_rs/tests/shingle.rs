@@ -115,3 +115,15 @@ fn case_matters_only_when_asked() {
     let mut folded = Shingler::new(&options(Shingle::Words, 1));
     assert_eq!(folded.set("ὈΔΥΣΣΕΎΣ"), folded.set("ὀδυσσεύς"));
 }
+
+#[test]
+fn shingles_that_a_polynomial_modulo_a_power_of_two_confuses_are_told_apart() {
+    // The Thue-Morse sequence of two words and its complement, 1024 words each.
+    let sequence = |flip: u32| -> String {
+        let word =
+            |index: u32| if (index.count_ones() + flip).is_multiple_of(2) { "foo" } else { "bar" };
+        (0..1024).map(word).collect::<Vec<_>>().join(" ")
+    };
+    let mut shingler = Shingler::new(&options(Shingle::Whitespace, 1024));
+    assert_ne!(shingler.set(&sequence(0)), shingler.set(&sequence(1)));
+}

@@ -6,7 +6,7 @@ use crate::documents::Documents;
 use crate::error::{DedupError, Result};
 use crate::exact;
 use crate::keep;
-use crate::options::{DedupOptions, Verify};
+use crate::options::{DedupOptions, Keep, Verify};
 use crate::report::{Clusters, Report, Seconds};
 use crate::select::{self, Removal};
 use crate::sketch::Sketches;
@@ -144,6 +144,12 @@ impl Deduplicator {
         control: Control,
     ) -> Result<Deduplication> {
         let options = &self.options;
+        if by.is_some() && !matches!(options.keep, Keep::Max | Keep::Min) {
+            return Err(DedupError::InvalidArgument(
+                "values to keep rows by are for keeping the largest or the smallest (max, min)"
+                    .to_owned(),
+            ));
+        }
         let start = Instant::now();
         let order = keep::order(documents, options.keep, by)?;
         let exact = exact::find(documents, &order, control)?;
@@ -242,7 +248,8 @@ impl Deduplicator {
             near_duplicates: removed - exact_duplicates,
             clusters,
             banding: self.banding,
-            promised_recall: self.banding.candidate_probability(self.options.threshold),
+            promised_recall: (self.options.verify != Verify::Signature)
+                .then(|| self.banding.candidate_probability(self.options.threshold)),
             candidate_pairs: 0,
             verified_pairs: 0,
             seconds: Seconds::default(),

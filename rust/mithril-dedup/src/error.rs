@@ -87,7 +87,7 @@ pub enum DedupError {
     },
 
     /// The output folder is in the way and must stay.
-    #[error("output folder {}: {problem}", path.display())]
+    #[error("output {}: {problem}", path.display())]
     OutputInTheWay {
         /// The folder.
         path: PathBuf,

@@ -5,6 +5,9 @@ use crate::error::{DedupError, Result};
 use mithril_core::minhash::MAX_PERMUTATIONS;
 use serde::{Deserialize, Serialize};
 
+/// Far more than any machine has; starting many more would take minutes.
+const MAX_THREADS: usize = 1024;
+
 /// How a text becomes tokens; a shingle is a run of `ngram` of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -120,8 +123,10 @@ impl DedupOptions {
         if self.ngram == 0 {
             return wrong("ngram must be at least 1".to_owned());
         }
-        if self.threads == Some(0) {
-            return wrong("threads must be at least 1".to_owned());
+        if let Some(threads) = self.threads
+            && !(1..=MAX_THREADS).contains(&threads)
+        {
+            return wrong(format!("threads must be between 1 and {MAX_THREADS}, not {threads}"));
         }
         Banding::for_recall(self.threshold, self.recall, self.permutations)
     }

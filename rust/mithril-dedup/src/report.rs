@@ -31,8 +31,9 @@ pub struct Report {
     pub clusters: Clusters,
     /// How signatures were cut.
     pub banding: Banding,
-    /// The probability that a pair exactly at the threshold becomes a candidate.
-    pub promised_recall: f64,
+    /// The probability that a pair exactly at the threshold is found; `None` when signatures verify,
+    /// whose estimate is below the threshold for about half of such pairs.
+    pub promised_recall: Option<f64>,
     /// The pairs of a row and an earlier kept one that share a band.
     pub candidate_pairs: u64,
     /// Those of them that were found to be duplicates.
@@ -88,6 +89,8 @@ pub struct Files {
     pub input_format: &'static str,
     /// The number of input files.
     pub inputs: u64,
+    /// Their names; a part has the number that its file has here, from zero.
+    pub input_files: Vec<String>,
     /// Their size on disk.
     pub input_bytes: u64,
     /// Files of a folder that are not text (they hold a NUL byte) and were left out.

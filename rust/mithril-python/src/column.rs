@@ -1,7 +1,9 @@
 //! Columns on their way in: anything that speaks Arrow without a copy, anything iterable with one.
 
 use crate::error;
-use arrow::array::{Array, ArrayRef, Float64Array, Int64Array, StringArray};
+use arrow::array::{
+    Array, ArrayRef, Float64Array, Int64Array, StringArray, UInt64Array, new_empty_array,
+};
 use arrow::compute::concat;
 use arrow::datatypes::DataType;
 use mithril_dedup::{Documents, TextBuilder};
@@ -28,6 +30,9 @@ pub(crate) fn values(column: &Bound<PyAny>) -> PyResult<ArrayRef> {
     let py = column.py();
     if let Some(chunks) = arrow_chunks(column)? {
         let chunks: Vec<&dyn Array> = chunks.iter().map(AsRef::as_ref).collect();
+        if chunks.is_empty() {
+            return Ok(new_empty_array(&DataType::Null));
+        }
         return concat(&chunks).map_err(|error| error::to_python(py, &error.into()));
     }
     // numpy gives Python's own numbers through tolist, and an iterator of its own scalars.
@@ -35,6 +40,8 @@ pub(crate) fn values(column: &Bound<PyAny>) -> PyResult<ArrayRef> {
         if column.hasattr("tolist")? { column.call_method0("tolist")? } else { column.clone() };
     if let Ok(values) = column.extract::<Vec<Option<i64>>>() {
         Ok(std::sync::Arc::new(Int64Array::from(values)))
+    } else if let Ok(values) = column.extract::<Vec<Option<u64>>>() {
+        Ok(std::sync::Arc::new(UInt64Array::from(values)))
     } else if let Ok(values) = column.extract::<Vec<Option<f64>>>() {
         Ok(std::sync::Arc::new(Float64Array::from(values)))
     } else if let Ok(values) = column.extract::<Vec<Option<String>>>() {

@@ -2,8 +2,19 @@
 
 use super::mix;
 
-/// The base of the polynomial; odd, and 3 modulo 4 so that swapping neighbours costs one bit only.
-const BASE: u64 = 0xd6e8_feb8_6659_fd93 | 3;
+/// 2⁶¹ − 1. Over a prime the polynomial has no bad inputs of a simple shape; modulo 2⁶⁴ the
+/// Thue-Morse sequence of two words and its complement collide, whatever the base and the words.
+const PRIME: u64 = (1 << 61) - 1;
+/// The base of the polynomial: 2⁶⁴ divided by the golden ratio, modulo the prime.
+const BASE: u64 = super::GOLDEN % PRIME;
+
+/// `a · b + c` modulo the prime, for numbers below it.
+fn multiply_add(a: u64, b: u64, c: u64) -> u64 {
+    let product = u128::from(a) * u128::from(b) + u128::from(c);
+    // 2⁶¹ is 1: the upper bits are added to the lower.
+    let folded = (product as u64 & PRIME) + (product >> 61) as u64;
+    if folded >= PRIME { folded - PRIME } else { folded }
+}
 
 /// The hash of a token: XXH3-64 of its bytes.
 #[must_use]
@@ -18,7 +29,7 @@ pub fn token_hash(token: &[u8]) -> u64 {
 /// `tokens.len() - n + 1` n-grams; a shorter one is a single n-gram of all it has; an empty one has
 /// none. `n` of zero counts as one.
 ///
-/// The hash of `t₁ … tₙ` is the polynomial `Σ tᵢ·Bⁿ⁻ⁱ` modulo 2⁶⁴, rolled from one n-gram to the
+/// The hash of `t₁ … tₙ` is the polynomial `Σ tᵢ·Bⁿ⁻ⁱ` modulo 2⁶¹ − 1, rolled from one n-gram to the
 /// next, then mixed: the cost does not depend on `n`.
 ///
 /// ```
@@ -39,13 +50,15 @@ pub fn ngram_hashes(tokens: &[u64], n: usize, out: &mut Vec<u64>) {
     }
     let n = n.clamp(1, tokens.len());
     let (head, tail) = tokens.split_at(n);
-    let append = |sum: u64, token: u64| sum.wrapping_mul(BASE).wrapping_add(token);
-    let mut sum = head.iter().copied().fold(0, append);
+    let sum = head.iter().fold(0, |sum, token| multiply_add(sum, BASE, token % PRIME));
     out.reserve(tail.len() + 1);
     out.push(mix(sum));
-    let leading = (0..n).fold(1_u64, |power, _| power.wrapping_mul(BASE));
-    for (&leaving, &entering) in tokens.iter().zip(tail) {
-        sum = append(sum, entering).wrapping_sub(leaving.wrapping_mul(leading));
+    let leading = (0..n).fold(1, |power, _| multiply_add(power, BASE, 0));
+    let mut sum = sum;
+    for (leaving, entering) in tokens.iter().zip(tail) {
+        let gone = multiply_add(leaving % PRIME, leading, 0);
+        sum = multiply_add(sum, BASE, entering % PRIME) + PRIME - gone;
+        sum = if sum >= PRIME { sum - PRIME } else { sum };
         out.push(mix(sum));
     }
 }

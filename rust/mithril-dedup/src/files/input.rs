@@ -52,6 +52,9 @@ pub(super) struct InputFile {
 impl InputFile {
     fn new(path: PathBuf) -> Result<Self> {
         let metadata = fs::metadata(&path).map_err(|error| DedupError::read(&path, error))?;
+        if !metadata.is_file() {
+            return Err(DedupError::read(&path, "not a regular file; a pipe cannot be read twice"));
+        }
         Ok(Self { size: metadata.len(), modified: metadata.modified().ok(), path })
     }
 
@@ -84,8 +87,16 @@ const SNIFFED: u64 = 8000;
 impl Inputs {
     /// Resolves files, folders and patterns; a file that is reached twice is read once.
     pub(super) fn find<P: AsRef<Path>>(arguments: &[P], wanted: InputFormat) -> Result<Self> {
-        let mut search =
-            Search { wanted, seen: HashSet::new(), found: Vec::new(), skipped_binary: 0 };
+        if arguments.is_empty() {
+            return Err(DedupError::InvalidArgument("no input was named".to_owned()));
+        }
+        let mut search = Search {
+            wanted,
+            seen: HashSet::new(),
+            found: Vec::new(),
+            skipped_binary: 0,
+            passed_over: 0,
+        };
         for argument in arguments {
             search.argument(argument.as_ref())?;
         }
@@ -100,6 +111,13 @@ impl Inputs {
             let found: Vec<String> = formats.iter().map(describe).collect();
             return Err(DedupError::MixedFormats { found: found.join(", ") });
         }
+        if search.found.is_empty() && search.passed_over > 0 {
+            return Err(DedupError::InvalidArgument(format!(
+                "none of the {} files of the input is of the format asked for",
+                search.passed_over
+            )));
+        }
+        search.check_tables(&formats)?;
         let nothing = match wanted {
             InputFormat::Parquet => Format::Parquet,
             InputFormat::Jsonl => Format::Jsonl,
@@ -120,6 +138,7 @@ struct Search {
     seen: HashSet<PathBuf>,
     found: Vec<(Format, PathBuf)>,
     skipped_binary: u64,
+    passed_over: u64,
 }
 
 impl Search {
@@ -135,18 +154,8 @@ impl Search {
             .to_str()
             .filter(|pattern| pattern.contains(['*', '?', '[']))
             .ok_or_else(missing)?;
-        let options = glob::MatchOptions {
-            require_literal_separator: true,
-            require_literal_leading_dot: true,
-            ..glob::MatchOptions::default()
-        };
-        let matches = glob::glob_with(pattern, options).map_err(|error| {
-            DedupError::InvalidArgument(format!("pattern {pattern:?}: {error}"))
-        })?;
         let mut any = false;
-        for path in matches {
-            let path =
-                path.map_err(|error| DedupError::read(&PathBuf::from(error.path()), error))?;
+        for path in expand(pattern)? {
             any = true;
             if path.is_dir() {
                 self.folder(&path)?;
@@ -164,13 +173,9 @@ impl Search {
             InputFormat::Parquet => Format::Parquet,
             InputFormat::Jsonl => Format::Jsonl,
             InputFormat::Text => Format::Text,
-            InputFormat::Auto if suffix == "json" => Format::Jsonl,
+            InputFormat::Auto if suffix.eq_ignore_ascii_case("json") => Format::Jsonl,
             InputFormat::Auto if OTHER_TABLES.contains(&suffix) => {
-                return Err(DedupError::InvalidArgument(format!(
-                    "{}: .{suffix} files are not read as tables; convert it to Parquet or JSON lines, or take \
-                     the whole file as one document with --input-format text (input_format=\"text\")",
-                    path.display()
-                )));
+                return Err(not_a_table(path));
             }
             InputFormat::Auto => by_name(path).unwrap_or(Format::Text),
         };
@@ -178,13 +183,14 @@ impl Search {
         Ok(())
     }
 
-    /// All files under a folder; hidden ones and those that only accompany data are left out.
+    /// All files under a folder; hidden ones and those that only accompany data are left out, and of
+    /// what an earlier run wrote all but the parts.
     fn folder(&mut self, folder: &Path) -> Result<()> {
-        let own = is_output(folder);
         let visible = |entry: &walkdir::DirEntry| {
             let name = entry.file_name().to_string_lossy();
-            let accompanies = NOT_DATA.contains(&&*name) || (own && !name.starts_with("part-"));
-            entry.depth() == 0 || !(name.starts_with('.') || accompanies)
+            let is_part = name.starts_with("part-");
+            let own = !is_part && entry.path().parent().is_some_and(is_output);
+            entry.depth() == 0 || !(name.starts_with('.') || NOT_DATA.contains(&&*name) || own)
         };
         for entry in WalkDir::new(folder)
             .follow_links(true)
@@ -212,7 +218,10 @@ impl Search {
         let format = match (self.wanted, format) {
             (InputFormat::Auto | InputFormat::Parquet, Some(Format::Parquet)) => Format::Parquet,
             (InputFormat::Auto | InputFormat::Jsonl, Some(Format::Jsonl)) => Format::Jsonl,
-            (InputFormat::Parquet | InputFormat::Jsonl, _) => return Ok(()),
+            (InputFormat::Parquet | InputFormat::Jsonl, _) => {
+                self.passed_over += 1;
+                return Ok(());
+            }
             (InputFormat::Auto | InputFormat::Text, _) => {
                 if is_binary(&path)? {
                     self.skipped_binary += u64::from(self.seen.insert(path));
@@ -225,11 +234,69 @@ impl Search {
         Ok(())
     }
 
+    /// Folders of tables that are not read as such are an error, not documents of commas.
+    fn check_tables(&self, formats: &BTreeMap<Format, (usize, &Path)>) -> Result<()> {
+        let is_table = |path: &Path| {
+            path.extension().is_some_and(|suffix| OTHER_TABLES.iter().any(|table| suffix == *table))
+        };
+        if self.wanted == InputFormat::Auto
+            && let Some((_, example)) = formats.get(&Format::Text)
+            && self.found.iter().all(|(_, path)| is_table(path))
+        {
+            return Err(not_a_table(example));
+        }
+        Ok(())
+    }
+
     fn add(&mut self, format: Format, path: PathBuf) {
-        if self.seen.insert(path.clone()) {
+        // By what it is, not by what it is called: ./a and a are one file, as are links to it.
+        if self.seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone())) {
             self.found.push((format, path));
         }
     }
+}
+
+/// The error for a file that is a table to people, but would be one document here.
+fn not_a_table(path: &Path) -> DedupError {
+    DedupError::InvalidArgument(format!(
+        "{}: such files are not read as tables; convert it to Parquet or JSON lines, or take each \
+         whole file as one document with --input-format text (input_format=\"text\")",
+        path.display()
+    ))
+}
+
+/// The paths that match a pattern, in order; those whose names are not Unicode match none.
+fn expand(pattern: &str) -> Result<Vec<PathBuf>> {
+    let compiled = glob::Pattern::new(pattern)
+        .map_err(|error| DedupError::InvalidArgument(format!("pattern {pattern:?}: {error}")))?;
+    let options = glob::MatchOptions {
+        require_literal_separator: true,
+        require_literal_leading_dot: true,
+        ..glob::MatchOptions::default()
+    };
+    let parts: Vec<_> = Path::new(pattern).components().collect();
+    let is_literal = |part: &std::path::Component| {
+        part.as_os_str().to_str().is_some_and(|part| !part.contains(['*', '?', '[']))
+    };
+    let literal = parts.iter().take_while(|part| is_literal(part)).count();
+    let base: PathBuf = parts.iter().take(literal).collect();
+    let depth = if pattern.contains("**") { usize::MAX } else { parts.len() - literal };
+    let root = if literal == 0 { Path::new(".") } else { &base };
+    let mut paths = Vec::new();
+    for entry in
+        WalkDir::new(root).follow_links(true).min_depth(1).max_depth(depth).sort_by_file_name()
+    {
+        // A folder that cannot be read may be one that the pattern does not lead to.
+        let Ok(entry) = entry else { continue };
+        let path = match literal {
+            0 => entry.path().strip_prefix(".").unwrap_or(entry.path()),
+            _ => entry.path(),
+        };
+        if compiled.matches_path_with(path, options) {
+            paths.push(path.to_owned());
+        }
+    }
+    Ok(paths)
 }
 
 /// Whether a folder was written by [`dedup_files`](super::dedup_files).

@@ -167,6 +167,11 @@ fn run<P: AsRef<Path>>(
         keep_column: options.keep_column.clone(),
         input_format: inputs.format.name(),
         inputs: inputs.files.len() as u64,
+        input_files: inputs
+            .files
+            .iter()
+            .map(|file| file.path.to_string_lossy().into_owned())
+            .collect(),
         input_bytes: inputs.files.iter().map(|file| file.size).sum(),
         skipped_binary: inputs.skipped_binary,
         output_format: output_format.name(),

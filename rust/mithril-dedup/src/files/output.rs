@@ -24,8 +24,10 @@ impl OutputFolder {
     /// Checks that `target` may be written and makes the place to build it in.
     pub(super) fn begin(target: &Path, inputs: &Inputs, overwrite: bool) -> Result<Self> {
         check_target(target, inputs, overwrite)?;
-        let target =
-            std::path::absolute(target).map_err(|error| DedupError::write(target, error))?;
+        // Where the name is a link to a folder, that folder is replaced, not the link.
+        let found =
+            if target.is_dir() { target.canonicalize() } else { std::path::absolute(target) };
+        let target = found.map_err(|error| DedupError::write(target, error))?;
         let wrong = |error: io::Error| DedupError::write(&target, error);
         let name = target.file_name().ok_or_else(|| DedupError::OutputInTheWay {
             path: target.clone(),
@@ -148,13 +150,39 @@ fn check_target(target: &Path, inputs: &Inputs, overwrite: bool) -> Result<()> {
     if inputs.files.iter().any(|file| inside(&file.path)) {
         return in_the_way("holds a part of the input; choose another name");
     }
+    if std::env::current_dir().is_ok_and(|current| inside(&current)) {
+        return in_the_way("is the folder that this runs in, or above it; choose another name");
+    }
     let empty = fs::read_dir(target).is_ok_and(|mut entries| entries.next().is_none());
     if !empty && !input::is_output(target) {
         return in_the_way(
             "was not written by mithril, so it is not replaced; choose another name",
         );
     }
+    if let Some(other) = foreign_entry(target).map_err(|error| DedupError::write(target, error))? {
+        return Err(DedupError::OutputInTheWay {
+            path: target.join(other),
+            problem: "was not written by mithril, so its folder is not replaced; move it away",
+        });
+    }
     Ok(())
+}
+
+/// Something in an output folder that no run puts there.
+fn foreign_entry(folder: &Path) -> io::Result<Option<std::ffi::OsString>> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let known = name.to_str().is_some_and(|name| {
+            let part = name.starts_with("part-")
+                && (name.ends_with(".parquet") || name.ends_with(".jsonl.zst"));
+            part || name == "duplicates.parquet" || name == "report.json"
+        });
+        if !known || !entry.file_type()?.is_file() {
+            return Ok(Some(name));
+        }
+    }
+    Ok(None)
 }
 
 /// Moves `new` to `target`, which must not exist.

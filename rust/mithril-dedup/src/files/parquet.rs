@@ -1,5 +1,7 @@
 //! Parquet in and out.
 
+mod int96;
+
 use super::OutputFormat;
 use super::input::InputFile;
 use super::jsonl;
@@ -10,7 +12,7 @@ use crate::documents::Documents;
 use crate::error::{DedupError, Result};
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
@@ -18,9 +20,11 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::arrow::arrow_writer::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use rayon::prelude::*;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 /// The size of a batch in memory that is aimed at, far from the 2 GiB that a string array can hold.
 const BATCH_BYTES: usize = 64 << 20;
@@ -30,7 +34,10 @@ const ROW_GROUP_BYTES: usize = 256 << 20;
 
 /// Reads the columns that decide, row groups in parallel.
 pub(super) fn scan(files: &[InputFile], columns: Columns, control: Control) -> Result<Scan> {
-    let metadata: Vec<ArrowReaderMetadata> = files.par_iter().map(load).collect::<Result<_>>()?;
+    let metadata: Vec<ArrowReaderMetadata> = files
+        .par_iter()
+        .map(|file| as_views(file, &load(file)?, columns.text))
+        .collect::<Result<_>>()?;
     let mut groups = Vec::new();
     let mut lengths = Vec::with_capacity(files.len());
     for (file, metadata) in files.iter().zip(&metadata) {
@@ -64,7 +71,6 @@ pub(super) fn scan(files: &[InputFile], columns: Columns, control: Control) -> R
         ids.extend(id);
         bys.extend(by);
     }
-    // A file without rows still tells the type of its columns.
     let id = concat_column(columns.id.unwrap_or_default(), &ids)?;
     let by = concat_column(columns.by.unwrap_or_default(), &bys)?;
     Ok(Scan { documents, id, by, starts: starts(lengths) })
@@ -83,10 +89,21 @@ pub(super) fn rewrite(
         let keep = keep.get(scan.rows(index)).unwrap_or_default();
         let metadata = load(file)?;
         let schema = metadata.schema().clone();
-        let rows = batch_rows(&metadata, None);
-        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file.open()?, metadata);
-        let reader = guarded(file, || Ok(builder.with_batch_size(rows).build()?))?;
-        let batches = survivors(file, reader, keep, control);
+        let texts = scan.rows(index).filter_map(|row| scan.documents.text(row));
+        let text_bytes = texts.map(str::len).sum::<usize>();
+        let groups = 0..metadata.metadata().num_row_groups();
+        let batches = groups.map(|group| {
+            let rows = batch_rows(&metadata, group).min(rows_of_bytes(text_bytes, keep.len()));
+            let handle = file.open()?;
+            let metadata = metadata.clone();
+            // One reader a row group: a batch over several would merge their dictionaries, which
+            // may have more values together than the keys can count.
+            guarded(file, || {
+                let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(handle, metadata);
+                Ok(builder.with_row_groups(vec![group]).with_batch_size(rows).build()?)
+            })
+        });
+        let batches = survivors(file, batches, keep, control);
         write_part(index, &schema, batches, format, folder)?;
         control.advance(1)
     })?;
@@ -118,15 +135,29 @@ pub(super) fn write_parquet(
 ) -> Result<()> {
     let wrong = |error| folder.error(name, error);
     let level = ZstdLevel::try_new(3).map_err(wrong)?;
+    let entry = |(key, value): (&String, &String)| KeyValue::new(key.clone(), value.clone());
+    let entries: Vec<KeyValue> = schema.metadata().iter().map(entry).collect();
+    // Without it a date64 is written as a plain integer; with it, lists are renamed.
+    let has_date64 = schema.fields().iter().any(|field| field.data_type() == &DataType::Date64);
+    // A row group with more values than its dictionary's keys can count is one that readers refuse.
+    let small_keys = schema.fields().iter().any(|field| match field.data_type() {
+        DataType::Dictionary(key, _) => key.primitive_width().is_some_and(|width| width < 4),
+        _ => false,
+    });
     let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(level))
         .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
+        .set_key_value_metadata((!entries.is_empty()).then_some(entries))
+        .set_coerce_types(has_date64)
         .build();
     folder.file(name, |file| {
         let mut writer =
             ArrowWriter::try_new(&mut *file, schema.clone(), Some(properties)).map_err(wrong)?;
         for batch in batches {
             writer.write(&batch?).map_err(wrong)?;
+            if small_keys {
+                writer.flush().map_err(wrong)?;
+            }
         }
         writer.close().map_err(wrong)?;
         Ok(())
@@ -149,7 +180,7 @@ impl RowGroup<'_> {
     fn read(&self, columns: Columns) -> Result<[Vec<ArrayRef>; 3]> {
         let wanted = [Some(columns.text), columns.id, columns.by];
         let mut read: [Vec<ArrayRef>; 3] = Default::default();
-        let batch_rows = batch_rows(self.metadata, Some(self.group));
+        let batch_rows = batch_rows(self.metadata, self.group);
         let mut batches = self.batches(0, batch_rows)?;
         let mut row = 0;
         while let Some(batch) = guarded(self.file, || Ok(batches.next().transpose()?))
@@ -198,7 +229,28 @@ impl RowGroup<'_> {
 /// Opens a file and reads its footer.
 fn load(file: &InputFile) -> Result<ArrowReaderMetadata> {
     let handle = file.open()?;
-    guarded(file, || Ok(ArrowReaderMetadata::load(&handle, ArrowReaderOptions::new())?))
+    let metadata =
+        guarded(file, || Ok(ArrowReaderMetadata::load(&handle, ArrowReaderOptions::new())?))?;
+    int96::without_overflow(file, metadata)
+}
+
+/// The metadata to read strings of the text column as views: a dictionary of long strings that
+/// repeat is then held once, and not once for each row, which is more than a string array can hold.
+fn as_views(
+    file: &InputFile,
+    metadata: &ArrowReaderMetadata,
+    column: &str,
+) -> Result<ArrowReaderMetadata> {
+    let schema = metadata.schema();
+    let fields = schema.fields().iter().map(|field| match field.data_type() {
+        DataType::Utf8 | DataType::LargeUtf8 if field.name() == column => {
+            Arc::new(field.as_ref().clone().with_data_type(DataType::Utf8View))
+        }
+        _ => Arc::clone(field),
+    });
+    let schema = Schema::new_with_metadata(fields.collect::<Vec<_>>(), schema.metadata().clone());
+    let options = ArrowReaderOptions::new().with_schema(Arc::new(schema));
+    guarded(file, || Ok(ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options)?))
 }
 
 /// Runs a call into the Parquet library; its errors, and panics that damaged files provoke in it,
@@ -209,7 +261,7 @@ fn guarded<T>(
 ) -> Result<T> {
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(outcome) => outcome.map_err(|source| DedupError::read(&file.path, source)),
-        Err(_) => Err(DedupError::read(&file.path, "the file is damaged")),
+        Err(_) => Err(DedupError::read(&file.path, "damaged, or of a kind that is not supported")),
     }
 }
 
@@ -238,48 +290,56 @@ fn find_columns(
     Ok([Some(text), columns.id.map(find).transpose()?, columns.by.map(find).transpose()?])
 }
 
-/// How many rows of a row group, or of the largest, make a batch of a reasonable size.
-fn batch_rows(metadata: &ArrowReaderMetadata, group: Option<usize>) -> usize {
-    let groups = metadata.metadata().row_groups();
-    let of = |group: &parquet::file::metadata::RowGroupMetaData| {
-        let bytes_per_row = group.total_byte_size() / group.num_rows().max(1);
-        BATCH_BYTES / usize::try_from(bytes_per_row).unwrap_or(0).max(1)
-    };
-    let rows = match group {
-        Some(group) => groups.get(group).map(of),
-        None => groups.iter().map(of).min(),
-    };
-    rows.unwrap_or(BATCH_ROWS).clamp(1, BATCH_ROWS)
+/// How many rows of a row group make a batch of a reasonable size.
+fn batch_rows(metadata: &ArrowReaderMetadata, group: usize) -> usize {
+    let group = metadata.metadata().row_groups().get(group);
+    let bytes = group.map_or(0, |group| usize::try_from(group.total_byte_size()).unwrap_or(0));
+    let rows = group.map_or(0, |group| usize::try_from(group.num_rows()).unwrap_or(0));
+    rows_of_bytes(bytes, rows)
+}
+
+fn rows_of_bytes(bytes: usize, rows: usize) -> usize {
+    let bytes_per_row = bytes / rows.max(1);
+    (BATCH_BYTES / bytes_per_row.max(1)).clamp(1, BATCH_ROWS)
 }
 
 /// The rows of each batch that stay; batches of which none does are left out.
 fn survivors<'a>(
     file: &'a InputFile,
-    mut batches: ParquetRecordBatchReader,
+    mut readers: impl Iterator<Item = Result<ParquetRecordBatchReader>> + 'a,
     keep: &'a [bool],
     control: Control<'a>,
 ) -> impl Iterator<Item = Result<RecordBatch>> + 'a {
-    let mut rest = keep;
-    std::iter::from_fn(move || {
+    let mut current: Option<ParquetRecordBatchReader> = None;
+    let mut next = move || -> Result<Option<RecordBatch>> {
         loop {
-            let next =
-                control.check().and_then(|()| guarded(file, || Ok(batches.next().transpose()?)));
-            let batch = match next {
-                Ok(Some(batch)) => batch,
-                Ok(None) => return None,
-                Err(error) => return Some(Err(error)),
+            control.check()?;
+            if let Some(batches) = &mut current
+                && let Some(batch) = guarded(file, || Ok(batches.next().transpose()?))?
+            {
+                return Ok(Some(batch));
+            }
+            current = match readers.next() {
+                Some(reader) => Some(reader?),
+                None => return Ok(None),
             };
-            let Some((mask, after)) = rest.split_at_checked(batch.num_rows()) else {
-                return Some(Err(DedupError::InputChanged { file: file.path.clone() }));
-            };
+        }
+    };
+    let mut rest = keep;
+    let mut next_kept = move || -> Result<Option<RecordBatch>> {
+        while let Some(batch) = next()? {
+            let changed = || DedupError::InputChanged { file: file.path.clone() };
+            let (mask, after) = rest.split_at_checked(batch.num_rows()).ok_or_else(changed)?;
             rest = after;
             if mask.iter().all(|&keep| keep) {
-                return Some(Ok(batch));
+                return Ok(Some(batch));
             }
             if mask.contains(&true) {
                 let mask = BooleanArray::from(mask.to_vec());
-                return Some(filter_record_batch(&batch, &mask).map_err(DedupError::from));
+                return Ok(Some(filter_record_batch(&batch, &mask)?));
             }
         }
-    })
+        Ok(None)
+    };
+    std::iter::from_fn(move || next_kept().transpose())
 }

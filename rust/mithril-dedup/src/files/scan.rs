@@ -2,8 +2,8 @@
 
 use crate::documents::Documents;
 use crate::error::{DedupError, Result};
-use arrow::array::ArrayRef;
-use arrow::compute::{cast, concat};
+use arrow::array::{Array, ArrayRef};
+use arrow::compute::{CastOptions, cast_with_options, concat};
 use arrow::datatypes::DataType;
 
 /// The columns that the first pass reads.
@@ -50,25 +50,38 @@ pub(super) fn starts(lengths: impl IntoIterator<Item = usize>) -> Vec<usize> {
     starts
 }
 
-/// The chunks of a column as one array; files may hold it in different types, the first decides.
+/// The chunks of a column as one array of a type that holds all of them without a loss.
 pub(super) fn concat_column(name: &str, chunks: &[ArrayRef]) -> Result<Option<ArrayRef>> {
-    let Some(first) =
-        chunks.iter().find(|chunk| chunk.data_type() != &DataType::Null).or(chunks.first())
-    else {
-        return Ok(None);
+    let types: Vec<&DataType> = chunks.iter().map(|chunk| value_type(chunk.data_type())).collect();
+    let Some(&last) = types.last() else { return Ok(None) };
+    let present: Vec<&DataType> = types.into_iter().filter(|&one| one != &DataType::Null).collect();
+    let all = |fits: fn(&DataType) -> bool| present.iter().all(|one| fits(one));
+    let wanted = match present.first() {
+        None => last.clone(),
+        Some(&first) if present.iter().all(|&one| one == first) => first.clone(),
+        Some(_) if all(DataType::is_integer) => DataType::Int64,
+        Some(_) if all(DataType::is_numeric) => DataType::Float64,
+        Some(_) if all(DataType::is_string) => DataType::LargeUtf8,
+        Some(&first) => {
+            let other = present.iter().find(|&&one| one != first).unwrap_or(&first);
+            return Err(DedupError::ColumnType {
+                column: name.to_owned(),
+                found: format!("{first} in one file and {other} in another"),
+                expected: "it must be of one type",
+            });
+        }
     };
-    let wanted = match first.data_type() {
-        DataType::Dictionary(_, values) => values.as_ref(),
-        other => other,
-    };
-    let cast_chunk = |chunk: &ArrayRef| {
-        cast(chunk, wanted).map_err(|_| DedupError::ColumnType {
-            column: name.to_owned(),
-            found: format!("{} in one file and {wanted} in another", chunk.data_type()),
-            expected: "it must be of one type",
-        })
-    };
-    let chunks = chunks.iter().map(cast_chunk).collect::<Result<Vec<_>>>()?;
+    // Not the cast that makes null of what does not fit.
+    let options = CastOptions { safe: false, ..CastOptions::default() };
+    let chunks = chunks.iter().map(|chunk| cast_with_options(chunk, &wanted, &options));
+    let chunks = chunks.collect::<std::result::Result<Vec<_>, _>>()?;
     let chunks: Vec<_> = chunks.iter().map(AsRef::as_ref).collect();
     Ok(Some(concat(&chunks)?))
+}
+
+fn value_type(data_type: &DataType) -> &DataType {
+    match data_type {
+        DataType::Dictionary(_, values) => values,
+        other => other,
+    }
 }

@@ -41,20 +41,20 @@ impl<'a> Lines<'a> {
     pub(super) fn open(file: &'a InputFile, control: Control<'a>) -> Result<Self> {
         let counted = BufReader::with_capacity(BUFFER, Counted { file: file.open()?, control });
         let wrong = |error| DedupError::read(&file.path, error);
-        let reader: Box<dyn BufRead> =
-            match file.path.extension().and_then(|suffix| suffix.to_str()) {
-                Some("gz" | "zst") if file.size == 0 => Box::new(counted),
-                Some("gz") => Box::new(BufReader::with_capacity(
-                    BUFFER,
-                    flate2::bufread::MultiGzDecoder::new(counted),
-                )),
-                Some("zst") => {
-                    let mut decoder = zstd::Decoder::with_buffer(counted).map_err(wrong)?;
-                    decoder.window_log_max(ZSTD_WINDOW_BITS).map_err(wrong)?;
-                    Box::new(BufReader::with_capacity(BUFFER, decoder))
-                }
-                _ => Box::new(counted),
-            };
+        let suffix = file.path.extension().map(std::ffi::OsStr::to_ascii_lowercase);
+        let reader: Box<dyn BufRead> = match suffix.as_deref().and_then(std::ffi::OsStr::to_str) {
+            Some("gz" | "zst") if file.size == 0 => Box::new(counted),
+            Some("gz") => Box::new(BufReader::with_capacity(
+                BUFFER,
+                flate2::bufread::MultiGzDecoder::new(counted),
+            )),
+            Some("zst") => {
+                let mut decoder = zstd::Decoder::with_buffer(counted).map_err(wrong)?;
+                decoder.window_log_max(ZSTD_WINDOW_BITS).map_err(wrong)?;
+                Box::new(BufReader::with_capacity(BUFFER, decoder))
+            }
+            _ => Box::new(counted),
+        };
         Ok(Self { file, reader, control, buffer: Vec::new(), number: 0 })
     }
 

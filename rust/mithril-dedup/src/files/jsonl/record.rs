@@ -1,7 +1,9 @@
 //! The columns that decide, taken from a line without building the rest.
 
 use super::super::scan::Columns;
-use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, LargeStringArray, NullArray};
+use arrow::array::{
+    ArrayRef, BooleanArray, Float64Array, Int64Array, LargeStringArray, NullArray, UInt64Array,
+};
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -77,7 +79,7 @@ pub(super) fn names(line: &str) -> Vec<String> {
     object.keys().cloned().collect()
 }
 
-/// The values of a column as the narrowest of null, bool, int64, float64 and string that holds all;
+/// The values of a column as the narrowest of null, bool, int64, uint64, float64 and string that holds all;
 /// a mixture is written as JSON.
 pub(super) fn column_of(values: Vec<Value>) -> ArrayRef {
     let all = |fits: fn(&Value) -> bool| values.iter().all(|value| value.is_null() || fits(value));
@@ -87,7 +89,9 @@ pub(super) fn column_of(values: Vec<Value>) -> ArrayRef {
         Arc::new(values.iter().map(Value::as_bool).collect::<BooleanArray>())
     } else if all(Value::is_i64) {
         Arc::new(values.iter().map(Value::as_i64).collect::<Int64Array>())
-    } else if all(Value::is_number) {
+    } else if all(Value::is_u64) {
+        Arc::new(values.iter().map(Value::as_u64).collect::<UInt64Array>())
+    } else if all(is_exact_float) {
         Arc::new(values.iter().map(Value::as_f64).collect::<Float64Array>())
     } else {
         let text = |value| match value {
@@ -96,6 +100,22 @@ pub(super) fn column_of(values: Vec<Value>) -> ArrayRef {
             other => Some(other.to_string()),
         };
         Arc::new(values.into_iter().map(text).collect::<LargeStringArray>())
+    }
+}
+
+/// Whether a number is a fraction, or an integer that a float64 holds exactly.
+fn is_exact_float(value: &Value) -> bool {
+    let small = value.as_i64().is_some_and(|value| value.unsigned_abs() <= 1 << 53);
+    value.is_f64() || small
+}
+
+/// Whether there is an integer that would be inferred to be a fraction, which may not hold it.
+pub(super) fn has_large_integer(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => number.is_u64() && !number.is_i64(),
+        Value::Array(items) => items.iter().any(has_large_integer),
+        Value::Object(fields) => fields.values().any(has_large_integer),
+        _ => false,
     }
 }
 

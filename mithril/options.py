@@ -1,0 +1,35 @@
+"""Keyword arguments on their way to the engine."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from mithril.exceptions import of_kind
+
+
+def encode(**options: Any) -> str:  # noqa: ANN401 - the engine checks each
+    """Write options as the JSON object that the engine takes.
+
+    Args:
+        options: The arguments by name; numbers of numpy are taken for Python's.
+
+    Returns:
+        The JSON.
+
+    Raises:
+        InvalidArgumentException: A number is not finite.
+    """
+    for name, value in options.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise of_kind("invalid_argument", f"{name} must be a number, not {value}")
+    return json.dumps(options, default=_of_numpy)
+
+
+def _of_numpy(value: object) -> object:
+    item = getattr(value, "item", None)
+    if item is None:
+        message = f"{value!r} is not an option's value"
+        raise TypeError(message)
+    return item()
