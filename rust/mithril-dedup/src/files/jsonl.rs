@@ -13,7 +13,7 @@ use self::record::{Record, column_of};
 use super::OutputFormat;
 use super::input::InputFile;
 use super::output::OutputFolder;
-use super::parquet;
+use super::rewrite::Rewrite;
 use super::scan::{Columns, Scan, starts};
 use crate::control::Control;
 use crate::documents::{Documents, TextBuilder};
@@ -112,38 +112,27 @@ fn scan_file(file: &InputFile, columns: Columns, control: Control) -> Result<Sca
 }
 
 /// Writes the rows of each file that stay, files in parallel.
-pub(super) fn rewrite(
-    files: &[InputFile],
-    scan: &Scan,
-    keep: &[bool],
-    format: OutputFormat,
-    folder: &OutputFolder,
-    control: Control,
-) -> Result<u64> {
-    let quiet = Control { progress: &mithril_core::NoopProgress, ..control };
-    let survivors = |index: usize, file| {
-        Survivors::open(file, keep.get(scan.rows(index)).unwrap_or_default(), quiet)
-    };
-    let schema = match format {
+pub(super) fn rewrite(rewrite: Rewrite) -> Result<()> {
+    let quiet = Control { progress: &mithril_core::NoopProgress, ..rewrite.control };
+    let survivors = |index: usize, file| Survivors::open(file, rewrite.keep_of(index), quiet);
+    let schema = match rewrite.format {
         OutputFormat::Jsonl => None,
-        OutputFormat::Parquet => Some(convert::infer_schema(files, survivors)?),
+        OutputFormat::Parquet => Some(convert::infer_schema(rewrite.files(), survivors)?),
     };
-    files.par_iter().enumerate().try_for_each(|(index, file)| {
+    rewrite.files().par_iter().enumerate().try_for_each(|(index, file)| {
         let mut lines = survivors(index, file)?;
         if let Some(schema) = &schema {
-            let batches = convert::batches(lines, schema)?;
-            parquet::write_part(index, schema, batches, format, folder)?;
+            rewrite.write_part(index, schema, convert::batches(lines, schema)?)?;
         } else {
-            write_lines(index, folder, |out| {
+            write_lines(index, rewrite.folder, |out| {
                 while let Some(line) = lines.next()? {
                     out.line(line.text)?;
                 }
                 Ok(())
             })?;
         }
-        control.advance(1)
-    })?;
-    Ok(files.len() as u64)
+        rewrite.control.advance(1)
+    })
 }
 
 /// Writes batches as the part of this number, a line a row; null is written as null.

@@ -8,6 +8,7 @@ mod input;
 mod jsonl;
 mod output;
 mod parquet;
+mod rewrite;
 mod scan;
 mod table;
 mod text;
@@ -21,6 +22,7 @@ use crate::options::{DedupOptions, Keep};
 use crate::report::{Files, Report};
 use input::{Format, Inputs};
 use output::OutputFolder;
+use rewrite::Rewrite;
 use scan::{Columns, Scan};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -153,9 +155,15 @@ fn run<P: AsRef<Path>>(
     let outcome = deduplicator.deduplicate(&scan.documents, scan.by.as_ref(), control)?;
     let writing = Instant::now();
     let parts = deduplicator.pool().install(|| {
-        let units = if inputs.format == Format::Text { 1 } else { inputs.files.len() };
-        control.begin("writing", units as u64);
-        let parts = write_parts(&inputs, &scan, &outcome.keep, output_format, &folder, control)?;
+        let rewrite = Rewrite {
+            inputs: &inputs,
+            scan: &scan,
+            keep: &outcome.keep,
+            format: output_format,
+            folder: &folder,
+            control,
+        };
+        let parts = rewrite.run()?;
         table::write_duplicates(&inputs, &scan, &outcome.duplicates, &folder)?;
         Ok::<_, DedupError>(parts)
     })?;
@@ -193,21 +201,5 @@ fn scan_inputs(inputs: &Inputs, columns: Columns, control: Control) -> Result<Sc
         Format::Parquet => parquet::scan(&inputs.files, columns, control),
         Format::Jsonl => jsonl::scan(&inputs.files, columns, control),
         Format::Text => text::scan(&inputs.files, columns, control),
-    }
-}
-
-/// Writes the rows that stay; the number of parts.
-fn write_parts(
-    inputs: &Inputs,
-    scan: &Scan,
-    keep: &[bool],
-    format: OutputFormat,
-    folder: &OutputFolder,
-    control: Control,
-) -> Result<u64> {
-    match inputs.format {
-        Format::Parquet => parquet::rewrite(&inputs.files, scan, keep, format, folder, control),
-        Format::Jsonl => jsonl::rewrite(&inputs.files, scan, keep, format, folder, control),
-        Format::Text => text::write(&inputs.files, scan, keep, format, folder, control),
     }
 }

@@ -2,10 +2,9 @@
 
 mod int96;
 
-use super::OutputFormat;
 use super::input::InputFile;
-use super::jsonl;
 use super::output::OutputFolder;
+use super::rewrite::Rewrite;
 use super::scan::{Columns, Scan, concat_column, starts};
 use crate::control::Control;
 use crate::documents::Documents;
@@ -77,16 +76,9 @@ pub(super) fn scan(files: &[InputFile], columns: Columns, control: Control) -> R
 }
 
 /// Writes the rows of each file that stay, as they came, files in parallel.
-pub(super) fn rewrite(
-    files: &[InputFile],
-    scan: &Scan,
-    keep: &[bool],
-    format: OutputFormat,
-    folder: &OutputFolder,
-    control: Control,
-) -> Result<u64> {
-    files.par_iter().enumerate().try_for_each(|(index, file)| {
-        let keep = keep.get(scan.rows(index)).unwrap_or_default();
+pub(super) fn rewrite(rewrite: Rewrite) -> Result<()> {
+    rewrite.files().par_iter().enumerate().try_for_each(|(index, file)| {
+        let (scan, keep) = (rewrite.scan, rewrite.keep_of(index));
         let metadata = load(file)?;
         let schema = metadata.schema().clone();
         let texts = scan.rows(index).filter_map(|row| scan.documents.text(row));
@@ -103,27 +95,10 @@ pub(super) fn rewrite(
                 Ok(builder.with_row_groups(vec![group]).with_batch_size(rows).build()?)
             })
         });
-        let batches = survivors(file, batches, keep, control);
-        write_part(index, &schema, batches, format, folder)?;
-        control.advance(1)
-    })?;
-    Ok(files.len() as u64)
-}
-
-/// Writes batches of one schema as the part of this number.
-pub(super) fn write_part(
-    index: usize,
-    schema: &SchemaRef,
-    batches: impl Iterator<Item = Result<RecordBatch>>,
-    format: OutputFormat,
-    folder: &OutputFolder,
-) -> Result<()> {
-    match format {
-        OutputFormat::Parquet => {
-            write_parquet(&format!("part-{index:05}.parquet"), schema, batches, folder)
-        }
-        OutputFormat::Jsonl => jsonl::write_batches(index, batches, folder),
-    }
+        let batches = survivors(file, batches, keep, rewrite.control);
+        rewrite.write_part(index, &schema, batches)?;
+        rewrite.control.advance(1)
+    })
 }
 
 /// Writes a Parquet file of the output.

@@ -1,9 +1,7 @@
 //! Text files: each is a document.
 
-use super::OutputFormat;
 use super::input::InputFile;
-use super::output::OutputFolder;
-use super::parquet;
+use super::rewrite::Rewrite;
 use super::scan::{Columns, Scan};
 use crate::control::Control;
 use crate::documents::Documents;
@@ -48,7 +46,7 @@ pub(super) fn scan(files: &[InputFile], columns: Columns, control: Control) -> R
         Documents::try_from_chunks(chunks.into_iter().map(|chunk| Arc::new(chunk) as ArrayRef))?;
     let column = |name: Option<&str>| -> Option<ArrayRef> {
         match name? {
-            "path" => Some(Arc::new(paths(files))),
+            "path" => Some(Arc::new(paths(files.iter()))),
             _ => Some(Arc::new(
                 (0..files.len()).map(|row| documents.text(row)).collect::<LargeStringArray>(),
             )),
@@ -59,34 +57,29 @@ pub(super) fn scan(files: &[InputFile], columns: Columns, control: Control) -> R
 }
 
 /// Writes path and text of the files that stay as one part.
-pub(super) fn write(
-    files: &[InputFile],
-    scan: &Scan,
-    keep: &[bool],
-    format: OutputFormat,
-    folder: &OutputFolder,
-    control: Control,
-) -> Result<u64> {
+pub(super) fn rewrite(rewrite: Rewrite) -> Result<()> {
     // A file may hold more text than a string array with offsets of 32 bits.
     let schema = Arc::new(Schema::new(vec![
         Field::new("path", DataType::Utf8, false),
         Field::new("text", DataType::LargeUtf8, false),
     ]));
-    let rows: Vec<usize> = (0..files.len()).filter(|&row| keep.get(row) == Some(&true)).collect();
-    let batches = rows.chunks(CHUNK).map(|rows| {
-        control.check()?;
-        let kept: Vec<InputFile> = rows.iter().filter_map(|&row| files.get(row).cloned()).collect();
-        let texts = rows.iter().map(|&row| scan.documents.text(row).unwrap_or_default());
+    let kept = rewrite.files().iter().zip(rewrite.keep).enumerate();
+    let kept: Vec<(usize, &InputFile)> =
+        kept.filter(|(_, (_, keep))| **keep).map(|(row, (file, _))| (row, file)).collect();
+    let batches = kept.chunks(CHUNK).map(|kept| {
+        rewrite.control.check()?;
+        let texts =
+            kept.iter().map(|&(row, _)| rewrite.scan.documents.text(row).unwrap_or_default());
         let texts = LargeStringArray::from_iter_values(texts);
-        Ok(RecordBatch::try_new(schema.clone(), vec![Arc::new(paths(&kept)), Arc::new(texts)])?)
+        let paths = paths(kept.iter().map(|&(_, file)| file));
+        Ok(RecordBatch::try_new(schema.clone(), vec![Arc::new(paths), Arc::new(texts)])?)
     });
-    parquet::write_part(0, &schema, batches, format, folder)?;
-    control.advance(1)?;
-    Ok(1)
+    rewrite.write_part(0, &schema, batches)?;
+    rewrite.control.advance(1)
 }
 
-fn paths(files: &[InputFile]) -> StringArray {
-    StringArray::from_iter_values(files.iter().map(|file| file.path.to_string_lossy()))
+fn paths<'a>(files: impl Iterator<Item = &'a InputFile>) -> StringArray {
+    StringArray::from_iter_values(files.map(|file| file.path.to_string_lossy()))
 }
 
 fn read(file: &InputFile) -> Result<String> {
