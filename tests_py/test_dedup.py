@@ -217,6 +217,7 @@ def test_ctrl_c_raises_keyboard_interrupt() -> None:
         mithril.deduplicate(column, progress=progress)
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # what the test is about
 def test_a_child_made_by_fork_works_like_its_parent() -> None:
     mithril.deduplicate(TEXTS)
     child = os.fork()
