@@ -31,17 +31,13 @@ pub(crate) fn run<T: Send>(
             });
             let mut signal = None;
             while finished.recv_timeout(SIGNALS) == Err(RecvTimeoutError::Timeout) {
-                #[expect(
-                    clippy::redundant_closure_for_method_calls,
-                    reason = "lifetimes: the path does not compile"
-                )]
-                if signal.is_none()
-                    && let Err(raised) = Python::attach(|py| py.check_signals())
-                {
-                    stop.store(true, Ordering::Relaxed);
-                    signal = Some(raised);
+                if signal.is_none() {
+                    signal = raised_by_a_signal();
+                    stop.fetch_or(signal.is_some(), Ordering::Relaxed);
                 }
             }
+            // One that came after the last look, while the work was ending, counts as well.
+            let signal = signal.or_else(raised_by_a_signal);
             (signal, worker.join())
         })
     });
@@ -52,4 +48,13 @@ pub(crate) fn run<T: Send>(
         Ok(outcome) => outcome.map_err(|error: DedupError| error::to_python(py, &error)),
         Err(panicked) => panic::resume_unwind(panicked),
     }
+}
+
+/// What the handler of a pending signal raises.
+#[expect(
+    clippy::redundant_closure_for_method_calls,
+    reason = "lifetimes: the path does not compile"
+)]
+fn raised_by_a_signal() -> Option<PyErr> {
+    Python::attach(|py| py.check_signals()).err()
 }
