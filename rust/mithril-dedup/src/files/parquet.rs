@@ -11,7 +11,7 @@ use crate::documents::Documents;
 use crate::error::{DedupError, Result};
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
-use arrow::datatypes::{DataType, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
@@ -216,13 +216,25 @@ fn as_views(
     metadata: &ArrowReaderMetadata,
     column: &str,
 ) -> Result<ArrowReaderMetadata> {
+    read_as(file, metadata, |_, field| {
+        let is_string = matches!(field.data_type(), DataType::Utf8 | DataType::LargeUtf8);
+        (is_string && field.name() == column).then_some(DataType::Utf8View)
+    })
+}
+
+/// The metadata to read columns as other types: what `choose` gives for a top-level column, by its
+/// place and field, or else the type that it has.
+fn read_as(
+    file: &InputFile,
+    metadata: &ArrowReaderMetadata,
+    choose: impl Fn(usize, &Field) -> Option<DataType>,
+) -> Result<ArrowReaderMetadata> {
     let schema = metadata.schema();
-    let fields = schema.fields().iter().map(|field| match field.data_type() {
-        DataType::Utf8 | DataType::LargeUtf8 if field.name() == column => {
-            Arc::new(field.as_ref().clone().with_data_type(DataType::Utf8View))
-        }
-        _ => Arc::clone(field),
-    });
+    let fields =
+        schema.fields().iter().enumerate().map(|(index, field)| match choose(index, field) {
+            Some(chosen) => Arc::new(field.as_ref().clone().with_data_type(chosen)),
+            None => Arc::clone(field),
+        });
     let schema = Schema::new_with_metadata(fields.collect::<Vec<_>>(), schema.metadata().clone());
     let options = ArrowReaderOptions::new().with_schema(Arc::new(schema));
     guarded(file, || Ok(ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options)?))

@@ -4,16 +4,13 @@
 //! without a word. A column that holds such a value is read as microseconds instead.
 
 use super::super::input::InputFile;
-use super::guarded;
+use super::{guarded, read_as};
 use crate::error::{DedupError, Result};
 use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::{DataType, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
-};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder};
 use parquet::basic::Type;
-use std::sync::Arc;
 
 /// The most microseconds, before or after 1970, that nanoseconds in 64 bits can hold.
 const NANOSECOND_RANGE: u64 = i64::MAX as u64 / 1000;
@@ -56,17 +53,12 @@ fn with_microseconds(
     metadata: &ArrowReaderMetadata,
     columns: &[usize],
 ) -> Result<ArrowReaderMetadata> {
-    let schema: &SchemaRef = metadata.schema();
-    let fields = schema.fields().iter().enumerate().map(|(index, field)| match field.data_type() {
+    read_as(file, metadata, |index, field| match field.data_type() {
         DataType::Timestamp(_, zone) if columns.contains(&index) => {
-            let micro = DataType::Timestamp(TimeUnit::Microsecond, zone.clone());
-            Arc::new(field.as_ref().clone().with_data_type(micro))
+            Some(DataType::Timestamp(TimeUnit::Microsecond, zone.clone()))
         }
-        _ => Arc::clone(field),
-    });
-    let schema = Schema::new_with_metadata(fields.collect::<Vec<_>>(), schema.metadata().clone());
-    let options = ArrowReaderOptions::new().with_schema(Arc::new(schema));
-    guarded(file, || Ok(ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options)?))
+        _ => None,
+    })
 }
 
 fn columns_beyond_range(
