@@ -5,6 +5,7 @@
 //! - [`hashing`]: xxHash, BLAKE3 and SHA-256 behind one trait.
 //! - [`types`]: the element types of arrays, with numpy's names.
 //! - [`progress`]: how a long computation tells where it is.
+//! - [`runtime`]: what belongs to a process and must not cross a fork.
 //! - [`error`]: the error that every fallible function here returns.
 //!
 //! ```
@@ -20,6 +21,7 @@ pub mod error;
 pub mod hashing;
 pub mod minhash;
 pub mod progress;
+pub mod runtime;
 pub mod types;
 
 pub use error::{MithrilError, Result};
