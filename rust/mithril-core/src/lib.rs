@@ -5,7 +5,7 @@
 //! - [`hashing`]: xxHash, BLAKE3 and SHA-256 behind one trait.
 //! - [`types`]: the element types of arrays, with numpy's names.
 //! - [`progress`]: how a long computation tells where it is.
-//! - [`runtime`]: what belongs to a process and must not cross a fork.
+//! - [`mod@runtime`]: where asynchronous work and heavy computing run, before and after a fork.
 //! - [`error`]: the error that every fallible function here returns.
 //!
 //! ```
@@ -28,4 +28,5 @@ pub use error::{MithrilError, Result};
 pub use hashing::{Blake3Hash, HashFunction, Hasher, Sha256Hash, XxHash, XxHash3};
 pub use minhash::{MinHashSignature, MinHasher};
 pub use progress::{CallbackProgress, ConsoleProgress, NoopProgress, ProgressReporter};
+pub use runtime::{par_compute, runtime, spawn, spawn_blocking};
 pub use types::{DType, TensorMeta};
