@@ -4,6 +4,7 @@
 //!   n-gram hashes they are made from.
 //! - [`hashing`]: xxHash, BLAKE3 and SHA-256 behind one trait.
 //! - [`types`]: the element types of arrays, with numpy's names.
+//! - [`storage`]: folders, buckets and memory behind one trait.
 //! - [`progress`]: how a long computation tells where it is.
 //! - [`mod@runtime`]: where asynchronous work and heavy computing run, before and after a fork.
 //! - [`error`]: the error that every fallible function here returns.
@@ -18,10 +19,19 @@
 //! ```
 
 pub mod error;
+mod fault;
 pub mod hashing;
 pub mod minhash;
 pub mod progress;
 pub mod runtime;
+pub mod storage;
+#[cfg(feature = "testing")]
+pub mod testing {
+    //! What tests of backends and of crashes need (feature `testing`).
+
+    pub use crate::fault::{crash_at, fail_at};
+    pub use crate::storage::conformance::check_backend;
+}
 pub mod types;
 
 pub use error::{MithrilError, Result};
@@ -29,4 +39,8 @@ pub use hashing::{Blake3Hash, HashFunction, Hasher, Sha256Hash, XxHash, XxHash3}
 pub use minhash::{MinHashSignature, MinHasher};
 pub use progress::{CallbackProgress, ConsoleProgress, NoopProgress, ProgressReporter};
 pub use runtime::{par_compute, runtime, spawn, spawn_blocking};
+pub use storage::{
+    GcsStorage, GcsStorageBuilder, LocalStorage, MemoryStorage, ObjectMeta, PutCondition,
+    S3Storage, S3StorageBuilder, StorageBackend, StorageConfig, StorageError, create_storage,
+};
 pub use types::{DType, TensorMeta};
