@@ -1,4 +1,14 @@
 //! What the tests in `tests/` share.
+#![allow(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on has failed"
+)]
+
+pub mod child;
+pub mod schedule;
 
 use proptest::test_runner::{Config, FileFailurePersistence};
 

@@ -1,12 +1,44 @@
-//! The one error type of the crate.
+//! The error that holds any of the others.
+
+use crate::cas::CasError;
+use crate::compression::CompressionError;
+use crate::storage::StorageError;
 
 /// What can go wrong in this crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MithrilError {
+    /// A store of objects failed.
+    #[error("Storage error: {0}")]
+    Storage(#[from] StorageError),
+
+    /// A compressor failed.
+    #[error("Compression error: {0}")]
+    Compression(#[from] CompressionError),
+
+    /// A hash could not be computed.
+    #[error("Hash error: {0}")]
+    Hash(String),
+
+    /// A content-addressed store failed.
+    #[error("CAS error: {0}")]
+    Cas(#[from] CasError),
+
+    /// A value has no JSON form, or a text is not the JSON of one.
+    #[error("Serialization error: {0}")]
+    Serialization(#[from] serde_json::Error),
+
+    /// The operating system failed to read or write.
+    #[error("IO error: {0}")]
+    Io(#[from] std::io::Error),
+
     /// An argument is outside what the function accepts; the text names it and the accepted range.
     #[error("Invalid argument: {0}")]
     InvalidArgument(String),
+
+    /// Anything else.
+    #[error("{0}")]
+    Other(String),
 }
 
 /// A result whose error is [`MithrilError`].

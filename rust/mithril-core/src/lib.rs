@@ -18,6 +18,8 @@
 //! assert!(MinHasher::similarity(&one, &two) > 0.6);
 //! ```
 
+pub mod cas;
+pub mod compression;
 pub mod error;
 mod fault;
 pub mod hashing;
@@ -34,6 +36,15 @@ pub mod testing {
 }
 pub mod types;
 
+pub use cas::{
+    CasError, CasStats, ContentAddressable, ContentAddressedStore, Damage, RepairOptions,
+    RepairReport, VerifyReport,
+};
+pub use compression::{
+    AdaptiveCompressor, CompressWriter, CompressionError, CompressionLevel, Compressor,
+    DEFAULT_MAX_OUTPUT_SIZE, DEFAULT_MAX_WINDOW_LOG, DecompressReader, Lz4Compressor,
+    StreamDecoder, StreamEncoder, ZstdCompressor, group_bytes, ungroup_bytes,
+};
 pub use error::{MithrilError, Result};
 pub use hashing::{Blake3Hash, HashFunction, Hasher, Sha256Hash, XxHash, XxHash3};
 pub use minhash::{MinHashSignature, MinHasher};

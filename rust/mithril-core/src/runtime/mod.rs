@@ -27,6 +27,7 @@ mod pool;
 mod tasks;
 
 pub use per_process::PerProcess;
+pub(crate) use pool::install;
 pub use pool::{par_compute, spawn_blocking};
 
 use std::num::NonZeroUsize;

@@ -73,6 +73,11 @@ where
     })
 }
 
+/// Runs `work` on the pool, so that what is parallel in it uses these threads and no others.
+pub(crate) fn install<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    pool().install(work)
+}
+
 /// Computes `f` of every item on the thread pool of this process; the results are in the items' order.
 ///
 /// Blocks until all are computed: a task of a runtime wraps it in [`spawn_blocking`]. While a thread

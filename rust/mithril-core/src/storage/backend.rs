@@ -39,7 +39,7 @@ pub enum PutCondition {
 
 /// A store of objects: bytes under keys.
 ///
-/// All stores behave alike, which [`check_backend`](crate::testing::check_backend) (feature
+/// All stores behave alike, which `testing::check_backend` (feature
 /// `testing`) shows of each:
 ///
 /// - **Keys** are texts of 1 to 1024 bytes of UTF-8, parts of 1 to 255 bytes with `/` between them.
@@ -132,6 +132,17 @@ pub trait StorageBackend: Send + Sync {
         let data = self.get(key).await?;
         let range = cut_range(key, range, data.len() as u64)?;
         Ok(data.slice(range.start as usize..range.end as usize))
+    }
+
+    /// The bytes of an object and what the store knows about it, of the same version of it.
+    ///
+    /// Stores that do not have this in one request ask twice: if the object is written in between, the
+    /// metadata is that of the older version, and a [`put_if`](Self::put_if) with its etag fails.
+    ///
+    /// Errors: `NotFound` if there is none.
+    async fn get_with_meta(&self, key: &str) -> Result<(Bytes, ObjectMeta), StorageError> {
+        let meta = self.head(key).await?;
+        Ok((self.get(key).await?, meta))
     }
 
     /// Parts of one object, in the order of `ranges`; stores with a network join near ones into one
@@ -321,6 +332,14 @@ macro_rules! forward_backend {
             ) -> Result<Vec<bytes::Bytes>, $crate::StorageError> {
                 let $this = self;
                 $inner.get_ranges(key, ranges).await
+            }
+
+            async fn get_with_meta(
+                &self,
+                key: &str,
+            ) -> Result<(bytes::Bytes, $crate::ObjectMeta), $crate::StorageError> {
+                let $this = self;
+                $inner.get_with_meta(key).await
             }
 
             async fn get_many(

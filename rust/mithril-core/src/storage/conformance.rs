@@ -91,6 +91,7 @@ async fn missing_objects(store: &dyn StorageBackend) {
     assert_eq!(ok(store.get_opt("missing").await, "get_opt"), None);
     assert!(!ok(store.exists("missing").await, "exists"));
     assert_not_found(store.head("missing").await, "head");
+    assert_not_found(store.get_with_meta("missing").await, "get_with_meta");
     assert_not_found(store.get_stream("missing").await, "get_stream");
     assert_not_found(store.get_range("missing", 0..1).await, "get_range");
     assert_not_found(store.get_range("missing", 0..0).await, "get_range of nothing");
@@ -110,6 +111,13 @@ async fn whole_objects(store: &dyn StorageBackend) {
         assert_eq!(ok(store.get("whole/object").await, &what), data, "{what}");
         assert_eq!(ok(store.get_opt("whole/object").await, &what), Some(data.clone()), "{what}");
         assert_eq!(read_stream(store, "whole/object").await, data, "{what}");
+        let (found, meta) = ok(store.get_with_meta("whole/object").await, &what);
+        let known = ok(store.head("whole/object").await, &what);
+        assert_eq!(
+            (found, meta.size, &meta.etag),
+            (data.clone(), known.size, &known.etag),
+            "{what}"
+        );
         let meta = ok(store.head("whole/object").await, &what);
         assert_eq!((meta.key.as_str(), meta.size), ("whole/object", data.len() as u64), "{what}");
         let age = (chrono::Utc::now() - meta.last_modified).abs();

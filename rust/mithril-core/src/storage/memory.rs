@@ -144,6 +144,12 @@ impl StorageBackend for MemoryStorage {
         Ok(stream::iter((!data.is_empty()).then_some(Ok(data))).boxed())
     }
 
+    async fn get_with_meta(&self, key: &str) -> Result<(Bytes, ObjectMeta), StorageError> {
+        let object = self.object(key)?;
+        let meta = object.meta(key);
+        Ok((object.data, meta))
+    }
+
     async fn get_range(
         &self,
         key: &str,

@@ -17,7 +17,7 @@ use futures_util::{StreamExt, TryStreamExt};
 
 use self::listing::Listing;
 use self::pending::Pending;
-use self::root::{Opened, Root};
+use self::root::{Opened, Root, describe};
 use super::backend::cut_range;
 use super::key::{check_key, check_prefix};
 use super::task::blocking;
@@ -119,9 +119,13 @@ impl LocalStorage {
 }
 
 fn read_whole(root: &Root, key: &str) -> Result<Bytes, StorageError> {
-    let mut opened = root.open_object(key)?;
+    read_to_end(root, key, &mut root.open_object(key)?)
+}
+
+fn read_to_end(root: &Root, key: &str, opened: &mut Opened) -> Result<Bytes, StorageError> {
     // One byte more than the size, so that the end is seen without a second allocation.
-    let mut data = Vec::with_capacity(usize::try_from(opened.size).unwrap_or(0).saturating_add(1));
+    let mut data =
+        Vec::with_capacity(usize::try_from(opened.meta.len()).unwrap_or(0).saturating_add(1));
     opened.file.read_to_end(&mut data).map_err(|error| root.error(key, &error))?;
     Ok(Bytes::from(data))
 }
@@ -132,7 +136,7 @@ fn read_range(
     opened: &mut Opened,
     range: Range<u64>,
 ) -> Result<Bytes, StorageError> {
-    let range = cut_range(&root.place(key), range, opened.size)?;
+    let range = cut_range(&root.place(key), range, opened.meta.len())?;
     let length = range.end - range.start;
     let mut data = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
     let read = opened
@@ -224,6 +228,15 @@ impl StorageBackend for LocalStorage {
             pending = blocking(move || pending.write(&piece).map(|()| pending)).await?;
         }
         blocking(move || pending.commit(None, durable)).await.map(drop)
+    }
+
+    async fn get_with_meta(&self, key: &str) -> Result<(Bytes, ObjectMeta), StorageError> {
+        self.on_disk(key, |root, key| {
+            let mut opened = root.open_object(key)?;
+            let meta = describe(key.to_owned(), &opened.meta);
+            Ok((read_to_end(root, key, &mut opened)?, meta))
+        })
+        .await
     }
 
     async fn get_range(&self, key: &str, range: Range<u64>) -> Result<Bytes, StorageError> {

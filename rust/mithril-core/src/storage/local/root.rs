@@ -36,7 +36,7 @@ pub(super) struct Root {
 
 pub(super) struct Opened {
     pub(super) file: File,
-    pub(super) size: u64,
+    pub(super) meta: Metadata,
 }
 
 impl Root {
@@ -119,7 +119,7 @@ impl Root {
         if !meta.is_file() {
             return Err(StorageError::NotFound(self.place(key)));
         }
-        Ok(Opened { file, size: meta.len() })
+        Ok(Opened { file, meta })
     }
 
     pub(super) fn object_meta(self: &Arc<Self>, key: &str) -> Result<ObjectMeta, StorageError> {

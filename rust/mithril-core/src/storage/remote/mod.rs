@@ -310,6 +310,17 @@ impl StorageBackend for Remote {
         }
     }
 
+    async fn get_with_meta(&self, key: &str) -> Result<(Bytes, ObjectMeta), StorageError> {
+        let path = self.path(key)?;
+        let (meta, data) = self
+            .request(key, |client| async move {
+                let found = client.get(&path).await?;
+                Ok((found.meta.clone(), found.bytes().await?))
+            })
+            .await?;
+        Ok((data, self.describe(key.to_owned(), &meta)))
+    }
+
     async fn get_range(&self, key: &str, range: Range<u64>) -> Result<Bytes, StorageError> {
         if range.is_empty() {
             // A request cannot ask for nothing.

@@ -1,0 +1,61 @@
+//! What can go wrong with content.
+
+use crate::StorageError;
+use crate::compression::CompressionError;
+
+/// Why a content-addressed store could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CasError {
+    /// Nobody holds a reference to content of this address.
+    #[error("no content has the address {0}")]
+    NotFound(String),
+
+    /// The text is no address of this store.
+    #[error("{address:?} is no address of this store: {fault}")]
+    InvalidAddress {
+        /// What was given.
+        address: String,
+        /// What is wrong with it.
+        fault: String,
+    },
+
+    /// What the store holds is not what was stored.
+    #[error("the content of {address} is damaged: {fault}")]
+    Damaged {
+        /// The address.
+        address: String,
+        /// What was found.
+        fault: String,
+    },
+
+    /// Other content with the same hash is stored already. Cryptographic hashes have no such pairs.
+    #[error("other content has the same hash, {0}; use a cryptographic hash")]
+    Collision(String),
+
+    /// The content was stored with a compressor that is not at hand.
+    #[error("the content of {address} was compressed with {name:?}; open the store with it")]
+    UnknownCompressor {
+        /// The address.
+        address: String,
+        /// The name of the compressor.
+        name: String,
+    },
+
+    /// The compressor failed.
+    #[error("compressing the content of {address}: {source}")]
+    Compression {
+        /// The address.
+        address: String,
+        /// What the compressor said.
+        source: CompressionError,
+    },
+
+    /// The store below failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+
+    /// A thread that hashed or compressed was lost: it panicked, or the process is shutting down.
+    #[error("hashing or compressing broke off: {0}")]
+    Lost(#[from] tokio::task::JoinError),
+}
