@@ -39,6 +39,15 @@ pub enum MithrilError {
     /// Anything else.
     #[error("{0}")]
     Other(String),
+
+    /// A configuration file or an environment variable makes no sense.
+    #[error("Configuration error: {place}: {message}")]
+    Config {
+        /// The file, with line and column where they are known (`mithril.toml:3:1`), or the variable.
+        place: String,
+        /// The key, and what is wrong with it.
+        message: String,
+    },
 }
 
 /// A result whose error is [`MithrilError`].

@@ -7,6 +7,7 @@
 //! - [`storage`]: folders, buckets and memory behind one trait.
 //! - [`progress`]: how a long computation tells where it is.
 //! - [`mod@runtime`]: where asynchronous work and heavy computing run, before and after a fork.
+//! - [`config`]: settings from a file or the environment.
 //! - [`error`]: the error that every fallible function here returns.
 //!
 //! ```
@@ -20,6 +21,7 @@
 
 pub mod cas;
 pub mod compression;
+pub mod config;
 pub mod error;
 mod fault;
 pub mod hashing;
@@ -45,6 +47,7 @@ pub use compression::{
     DEFAULT_MAX_OUTPUT_SIZE, DEFAULT_MAX_WINDOW_LOG, DecompressReader, Lz4Compressor,
     StreamDecoder, StreamEncoder, ZstdCompressor, group_bytes, ungroup_bytes,
 };
+pub use config::CoreConfig;
 pub use error::{MithrilError, Result};
 pub use hashing::{Blake3Hash, HashFunction, Hasher, Sha256Hash, XxHash, XxHash3};
 pub use minhash::{MinHashSignature, MinHasher};
