@@ -5,10 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUST := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml)
 
-.PHONY: help build demo test test-rust test-python lint format bench-dedup clean
+.PHONY: help build demo test test-rust test-python extension lint format bench-dedup bench-compression clean
 
 help: ## list the targets
-	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 build: $(VENV)/.built ## build the Python package into .venv
 
@@ -20,7 +20,13 @@ test: test-rust test-python ## run every test
 test-rust: ## run the tests of the crates, their examples and their documentation
 	cargo test --release --locked --workspace --quiet
 
-test-python: $(VENV)/.built ## run the tests of the Python package
+# An extension module of another project, with the versions of this one; the tests of Python use it.
+extension: $(VENV)/.tools
+	cp Cargo.lock tests_rs/extension/Cargo.lock
+	PYO3_PYTHON=$(CURDIR)/$(BIN)/python cargo build --release --quiet --target-dir target \
+		--manifest-path tests_rs/extension/Cargo.toml
+
+test-python: $(VENV)/.built extension ## run the tests of the Python package
 	$(BIN)/python -m pytest --quiet
 
 lint: $(VENV)/.built ## check format, lints and types
@@ -39,6 +45,9 @@ format: $(VENV)/.tools ## format all code
 
 bench-dedup: $(VENV)/.built ## time the whole command on the changelogs and documentation of this machine
 	$(BIN)/python benchmarks/bench_dedup.py
+
+bench-compression: ## time the compressors on text, JSON, tensors, zeros, random and compressed data
+	cargo bench --locked --package mithril-core --bench compression
 
 clean: ## remove what was built
 	rm -rf target $(VENV) demo-output mithril/_native.*.so

@@ -27,6 +27,8 @@ mod fault;
 pub mod hashing;
 pub mod minhash;
 pub mod progress;
+#[cfg(feature = "python")]
+pub mod python;
 pub mod runtime;
 pub mod storage;
 #[cfg(feature = "testing")]

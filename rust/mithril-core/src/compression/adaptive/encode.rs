@@ -54,7 +54,7 @@ impl Blocks {
             places,
             header: Some(Header { content_size, names }),
             content_size,
-            planner: Planner::new(width),
+            planner: Planner::new(width, content_size),
             grouped: Vec::new(),
             place: 0,
         }

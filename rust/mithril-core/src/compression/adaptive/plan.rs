@@ -20,24 +20,33 @@ pub(super) struct Plan {
     pub(super) choices: Vec<Choice>,
 }
 
-/// Pieces of a block, and their bytes: for a look, which costs a fiftieth of storing the block raw.
+/// Pieces of a block, and their bytes: for a look, which every block has.
 const LOOK: (usize, usize) = (8, 1 << 10);
-/// The same for a trial of all compressors. Matches that are far apart are seen in long pieces only.
+/// The same for a trial of all compressors, which takes as long as three quarters of a block of text
+/// take at zstd's level 3.
 const TRIAL: (usize, usize) = (8, 32 << 10);
-/// A trial costs a third of a block's time: a plan is kept for so many blocks that differ a little,
-/// and for so many that look alike.
+/// The least that is tried of a content that is short, as a part of it and in bytes: up to six passes
+/// over that part are made. It is one piece, since in short ones nothing repeats.
+const SHORT_TRIAL: (u64, usize) = (24, 16 << 10);
+
+/// A plan is kept for so many blocks that differ a little, and for so many that look alike.
 const KEPT: (u32, u32) = (8, 64);
 
 /// Decides, block after block.
 pub(super) struct Planner {
     width: Option<usize>,
+    /// The pieces of a trial, and their bytes.
+    trial: (usize, usize),
     last: Option<(Look, Plan)>,
     kept: u32,
 }
 
 impl Planner {
-    pub(super) fn new(width: Option<usize>) -> Self {
-        Self { width, last: None, kept: 0 }
+    pub(super) fn new(width: Option<usize>, content_size: Option<u64>) -> Self {
+        let share = content_size.map_or(u64::MAX, |size| size / SHORT_TRIAL.0);
+        let share = usize::try_from(share).unwrap_or(usize::MAX).max(SHORT_TRIAL.1) / 8 * 8;
+        let trial = if share < TRIAL.0 * TRIAL.1 { (1, share) } else { TRIAL };
+        Self { width, trial, last: None, kept: 0 }
     }
 
     pub(super) fn plan(
@@ -53,7 +62,7 @@ impl Planner {
             self.kept += 1;
             return Ok(plan.clone());
         }
-        let plan = self.try_out(&look, &pieces(block, TRIAL.0, TRIAL.1), compressors)?;
+        let plan = self.try_out(&look, &pieces(block, self.trial.0, self.trial.1), compressors)?;
         self.last = Some((look, plan.clone()));
         self.kept = 0;
         Ok(plan)

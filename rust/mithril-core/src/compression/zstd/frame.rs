@@ -143,6 +143,12 @@ fn blocks(bytes: &mut Bytes<'_>, largest: u64) -> Result<u64, CompressionError> 
             2 => (size, largest),
             _ => return Err(CompressionError::malformed("a block of a reserved type")),
         };
+        // zstd's readers of a whole and of a stream disagree on these; the format forbids them.
+        if size > largest {
+            return Err(CompressionError::malformed(format!(
+                "a block of {size} bytes in a frame whose blocks have {largest} at most"
+            )));
+        }
         bytes.take(stored as usize)?;
         bound = bound.saturating_add(content);
         if header & 1 == 1 {
