@@ -1,7 +1,7 @@
 //! Points at which tests let a process die or a system call fail (feature `testing`).
 //!
-//! Every change that a local store makes to the disk has one before it and one after it. Without the
-//! feature they are nothing.
+//! Every change that a local store makes to the disk has one before it, where it may fail, and one
+//! after it, where the process may die. Without the feature they are nothing.
 
 #[cfg(feature = "testing")]
 mod armed {
@@ -16,15 +16,19 @@ mod armed {
         UNTIL_CRASH.store(i64::from(n), Ordering::SeqCst);
     }
 
-    /// Lets the `n`th point from now, counted from one, and it alone, report a full disk.
+    /// Lets the `n`th change to the disk from now, counted from one, and it alone, report a full disk.
     pub fn fail_at(n: u32) {
         UNTIL_ERROR.store(i64::from(n), Ordering::SeqCst);
     }
 
-    pub(crate) fn point() -> io::Result<()> {
+    pub(crate) fn passed() {
         if UNTIL_CRASH.fetch_sub(1, Ordering::SeqCst) == 1 {
             std::process::abort();
         }
+    }
+
+    pub(crate) fn point() -> io::Result<()> {
+        passed();
         if UNTIL_ERROR.fetch_sub(1, Ordering::SeqCst) == 1 {
             return Err(io::Error::new(io::ErrorKind::StorageFull, "a full disk, by a test"));
         }
@@ -33,9 +37,9 @@ mod armed {
 }
 
 #[cfg(feature = "testing")]
-pub(crate) use armed::point;
-#[cfg(feature = "testing")]
 pub use armed::{crash_at, fail_at};
+#[cfg(feature = "testing")]
+pub(crate) use armed::{passed, point};
 
 #[cfg(not(feature = "testing"))]
 #[expect(clippy::unnecessary_wraps, reason = "the armed form fails")]
@@ -43,3 +47,7 @@ pub use armed::{crash_at, fail_at};
 pub(crate) fn point() -> std::io::Result<()> {
     Ok(())
 }
+
+#[cfg(not(feature = "testing"))]
+#[inline]
+pub(crate) fn passed() {}

@@ -1,6 +1,7 @@
 //! The keys below a folder, in the order of their bytes, one folder in memory at a time.
 
 use std::io::ErrorKind;
+use std::path::Path;
 use std::sync::Arc;
 use std::vec;
 
@@ -23,7 +24,12 @@ struct Found {
 impl Listing {
     pub(super) fn new(root: Arc<Root>, prefix: &str) -> Result<Self, StorageError> {
         let folder = prefix.rfind('/').map_or("", |slash| prefix.get(..=slash).unwrap_or(""));
-        let mut entries = read_folder(&root, folder)?;
+        // What lies beyond a linked folder is not listed from above, and so not from within either.
+        let linked = Path::new(folder)
+            .ancestors()
+            .filter(|path| !path.as_os_str().is_empty())
+            .any(|path| root.dir().symlink_metadata(path).is_ok_and(|meta| meta.is_symlink()));
+        let mut entries = if linked { Vec::new() } else { read_folder(&root, folder)? };
         entries.retain(|entry| entry.key.starts_with(prefix));
         Ok(Self { root, open: vec![entries.into_iter()] })
     }

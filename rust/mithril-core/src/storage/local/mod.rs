@@ -1,6 +1,8 @@
 //! Objects as the files of a folder.
 
+mod folders;
 mod listing;
+mod locks;
 mod pending;
 mod root;
 
@@ -77,8 +79,11 @@ impl LocalStorage {
     }
 
     /// Whether a write is on the disk when it returns (`fsync` of the file and of the folders that
-    /// name it), and a deletion too. Without it, which is the default, a power failure may undo the last seconds
-    /// of writes, each as a whole.
+    /// name it), and a deletion too. Without it, which is the default, a power failure may undo the
+    /// last seconds of writes, each as a whole.
+    ///
+    /// If the disk fails between the change and its being flushed, the error is `Io`, and the change
+    /// may have been made.
     #[must_use]
     pub fn with_durability(mut self, durable: bool) -> Self {
         self.durable = durable;
@@ -261,8 +266,12 @@ impl StorageBackend for LocalStorage {
 
     async fn rename(&self, from: &str, to: &str) -> Result<(), StorageError> {
         check_key(to)?;
-        let (to, durable) = (to.to_owned(), self.durable);
-        self.on_disk(from, move |root, from| root.rename(from, &to, durable)).await
+        let (target, durable) = (to.to_owned(), self.durable);
+        if self.on_disk(from, move |root, from| root.rename(from, &target, durable)).await? {
+            return Ok(());
+        }
+        self.copy(from, to).await?;
+        self.delete(from).await
     }
 
     async fn put_if(

@@ -10,9 +10,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use cap_std::fs::OpenOptions;
 
-use super::root::{Root, TEMPORARY, describe, etag};
-use crate::fault::point;
+use super::locks::uninterrupted;
+use super::root::{Root, describe, etag};
+use crate::fault::{passed, point};
 use crate::storage::{PutCondition, StorageError};
+
+pub(super) const TEMPORARY: &str = ".mithril/tmp";
 
 /// Removes the hidden file when dropped, unless it has been committed.
 pub(super) struct Pending {
@@ -39,12 +42,13 @@ impl Pending {
             committed: false,
             owner: process::id(),
         };
-        pending.file.lock().map_err(|error| root.unwritable(key, &error))?;
+        uninterrupted(|| pending.file.lock()).map_err(|error| root.unwritable(key, &error))?;
         Ok(pending)
     }
 
     pub(super) fn write(&mut self, data: &[u8]) -> Result<(), StorageError> {
-        let written = point().and_then(|()| self.file.write_all(data)).and_then(|()| point());
+        let written = point().and_then(|()| self.file.write_all(data));
+        passed();
         written.map_err(|error| self.root.unwritable(&self.key, &error))
     }
 
@@ -71,7 +75,7 @@ impl Pending {
         if durable {
             point()?;
             self.file.sync_all()?;
-            point()?;
+            passed();
         }
         let meta = cap_std::fs::Metadata::from_file(&self.file)?;
         // As the file system has kept it, which may be more coarse.
@@ -100,6 +104,7 @@ fn create_hidden(root: &Root) -> io::Result<(PathBuf, File)> {
         point()?;
         match root.dir().open_with(&name, &options) {
             Ok(file) => {
+                passed();
                 return Ok((name, file.into_std()));
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {

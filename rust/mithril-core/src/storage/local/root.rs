@@ -4,31 +4,27 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process;
-use std::sync::{Arc, Once};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, Metadata, OpenOptions};
 use chrono::{DateTime, Utc};
+#[cfg(unix)]
+use rustix::io::Errno;
 use tempfile::TempDir;
-use xxhash_rust::xxh3::xxh3_64;
 
-use crate::fault::point;
+use super::folders::make_root;
+use crate::fault::{passed, point};
 use crate::storage::key::{RESERVED_SEGMENT, shown};
 use crate::storage::{ObjectMeta, StorageError};
-
-pub(super) const TEMPORARY: &str = ".mithril/tmp";
-const LOCKS: &str = ".mithril/locks";
-/// Writers of different keys seldom meet; a lock is an empty file.
-const LOCK_FILES: u64 = 64;
-/// A writer locks its hidden file right after making it, so that one this old without a lock has no
-/// writer any more.
-const SWEPT_AFTER: Duration = Duration::from_secs(60);
 
 pub(super) struct Root {
     path: PathBuf,
     dir: Dir,
-    swept: Once,
+    /// Whether this store has looked for what writers that died have left.
+    pub(super) swept: AtomicBool,
     /// The folder of [`LocalStorage::temp`](super::LocalStorage::temp), removed when dropped by the
     /// process that made it: a forked child must not take it from its parent.
     temporary: Option<(TempDir, u32)>,
@@ -41,13 +37,13 @@ pub(super) struct Opened {
 
 impl Root {
     pub(super) fn open(path: &Path) -> Result<Self, StorageError> {
-        let dir = fs::create_dir_all(path)
+        let dir = make_root(path)
             .and_then(|()| fs::canonicalize(path))
             .and_then(|path| Ok((Dir::open_ambient_dir(&path, ambient_authority())?, path)));
         let (dir, path) = dir.map_err(|error| {
             StorageError::Io(io::Error::new(error.kind(), format!("{}: {error}", path.display())))
         })?;
-        Ok(Self { path, dir, swept: Once::new(), temporary: None })
+        Ok(Self { path, dir, swept: AtomicBool::new(false), temporary: None })
     }
 
     pub(super) fn temp() -> Result<Self, StorageError> {
@@ -85,6 +81,13 @@ impl Root {
             }
             (ErrorKind::InvalidFilename, _) => {
                 StorageError::InvalidKey(format!("{place}: {error}"))
+            }
+            // A link that leads round in a circle, or a socket: neither is an object.
+            #[cfg(unix)]
+            (_, Some(code))
+                if [Errno::LOOP, Errno::NXIO].contains(&Errno::from_raw_os_error(code)) =>
+            {
+                StorageError::NotFound(place)
             }
             (kind, _) => StorageError::Io(io::Error::new(kind, format!("{place}: {error}"))),
         }
@@ -130,28 +133,10 @@ impl Root {
         Ok(describe(key.to_owned(), &meta))
     }
 
-    /// Holds off the other writers of the key: all of them, or those that look before they write.
-    pub(super) fn lock(&self, key: &str, exclusive: bool) -> Result<File, StorageError> {
-        let name = format!("{LOCKS}/{:02}", lock_number(key));
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true);
-        let open = || self.dir.open_with(&name, &options).map(cap_std::fs::File::into_std);
-        let file = match open() {
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                self.dir.create_dir_all(LOCKS).and_then(|()| open())
-            }
-            opened => opened,
-        };
-        let locked = file.and_then(|file| {
-            if exclusive { file.lock() } else { file.lock_shared() }.map(|()| file)
-        });
-        locked.map_err(|error| self.error(key, &error))
-    }
-
     pub(super) fn delete(&self, key: &str, durable: bool) -> Result<(), StorageError> {
         let _lock = self.lock(key, false)?;
-        match point().and_then(|()| self.dir.remove_file(key)).and_then(|()| point()) {
-            Ok(()) => {}
+        match point().and_then(|()| self.dir.remove_file(key)) {
+            Ok(()) => passed(),
             Err(error) => {
                 return match self.error(key, &error) {
                     StorageError::NotFound(_) => Ok(()),
@@ -162,47 +147,38 @@ impl Root {
         let gone = self.remove_empty_parents(key);
         if durable {
             let left = gone.unwrap_or(Path::new(key)).parent().unwrap_or(Path::new(""));
-            self.sync_folder(left).map_err(|error| self.error(key, &error))?;
+            self.sync_folder(left).map_err(|error| self.not_flushed(key, &error))?;
         }
         Ok(())
     }
 
-    /// Folders are not objects: one that holds nothing any more must not stand in the way of a key.
-    /// Returns the last folder that was removed.
-    pub(super) fn remove_empty_parents<'a>(&self, key: &'a str) -> Option<&'a Path> {
-        let parents =
-            Path::new(key).ancestors().skip(1).filter(|path| !path.as_os_str().is_empty());
-        parents.take_while(|path| self.dir.remove_dir(path).is_ok()).last()
-    }
-
-    pub(super) fn rename(&self, from: &str, to: &str, durable: bool) -> Result<(), StorageError> {
+    /// Returns whether it has moved the object; a link, which may mean something else elsewhere, has
+    /// to be copied.
+    pub(super) fn rename(&self, from: &str, to: &str, durable: bool) -> Result<bool, StorageError> {
         let _locks = self.lock_both(from, to)?;
         let meta = self.dir.metadata(from).map_err(|error| self.error(from, &error))?;
         if !meta.is_file() {
             return Err(StorageError::NotFound(self.place(from)));
         }
         if from == to {
-            return Ok(());
+            return Ok(true);
+        }
+        if self.dir.symlink_metadata(from).is_ok_and(|meta| meta.is_symlink()) {
+            return Ok(false);
+        }
+        if durable {
+            // Whoever wrote it may not have asked for that.
+            let flushed = point().and_then(|()| self.dir.open(from)?.into_std().sync_all());
+            flushed.map_err(|error| self.error(from, &error))?;
         }
         self.place_file(Path::new(from), to, durable)?;
         self.remove_empty_parents(from);
         if durable {
             let parent = Path::new(from).ancestors().skip(1).find(|path| self.dir.is_dir(path));
             self.sync_folder(parent.unwrap_or(Path::new("")))
-                .map_err(|error| self.error(from, &error))?;
+                .map_err(|error| self.not_flushed(from, &error))?;
         }
-        Ok(())
-    }
-
-    /// Both locks in one order, lest two renames wait for each other; one if they are the same.
-    fn lock_both(&self, one: &str, two: &str) -> Result<[Option<File>; 2], StorageError> {
-        let (mut first, mut second) = (one, two);
-        if lock_number(first) > lock_number(second) {
-            (first, second) = (second, first);
-        }
-        let other = lock_number(first) != lock_number(second);
-        let first = self.lock(first, false)?;
-        Ok([Some(first), other.then(|| self.lock(second, false)).transpose()?])
+        Ok(true)
     }
 
     /// Moves a file of this folder to the place of `key`, and makes the folders that it lacks.
@@ -218,10 +194,10 @@ impl Root {
         for _ in 0..ATTEMPTS {
             outcome = point().and_then(|()| self.dir.rename(from, &self.dir, key));
             match outcome.as_ref().map_err(io::Error::kind) {
-                Err(ErrorKind::NotFound) => self.make_parents(key, durable)?,
-                // A folder in the place of the object: gone now, if it was empty.
+                Err(ErrorKind::NotFound) => self.make_parents(key)?,
+                // A folder in the place of the object: gone now, unless there are objects in it.
                 Err(ErrorKind::IsADirectory | ErrorKind::DirectoryNotEmpty) => {
-                    if self.dir.remove_dir(key).is_err() {
+                    if !self.remove_empty_folders(Path::new(key)) {
                         return Err(self.in_the_way(key));
                     }
                 }
@@ -229,81 +205,27 @@ impl Root {
                 Ok(()) | Err(_) => break,
             }
         }
-        outcome.and_then(|()| point()).map_err(|error| self.unwritable(key, &error))?;
+        outcome.map_err(|error| self.unwritable(key, &error))?;
+        passed();
         if durable {
-            let parent = Path::new(key).parent().unwrap_or(Path::new(""));
-            self.sync_folder(parent).map_err(|error| self.error(key, &error))?;
+            self.sync_names(key).map_err(|error| self.not_flushed(key, &error))?;
         }
         Ok(())
     }
 
-    fn make_parents(&self, key: &str, durable: bool) -> Result<(), StorageError> {
-        let mut folders: Vec<_> = Path::new(key).ancestors().skip(1).collect();
-        folders.reverse();
-        let mut above = Path::new("");
-        for folder in folders.into_iter().filter(|folder| !folder.as_os_str().is_empty()) {
-            match point().and_then(|()| self.dir.create_dir(folder)) {
-                Ok(()) => {
-                    if durable {
-                        self.sync_folder(above).map_err(|error| self.error(key, &error))?;
-                    }
-                }
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                Err(error) if error.kind() == ErrorKind::NotADirectory => {
-                    return Err(self.in_the_way(key));
-                }
-                // A deletion has removed the folder above: the caller begins anew.
-                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-                Err(error) => return Err(self.error(key, &error)),
-            }
-            above = folder;
-        }
-        Ok(())
+    /// The change has been made and cannot be taken back, but a power failure may still undo it.
+    fn not_flushed(&self, key: &str, error: &io::Error) -> StorageError {
+        StorageError::Io(io::Error::new(
+            error.kind(),
+            format!("{}: changed, but maybe not on the disk yet: {error}", self.place(key)),
+        ))
     }
 
-    fn in_the_way(&self, key: &str) -> StorageError {
+    pub(super) fn in_the_way(&self, key: &str) -> StorageError {
         StorageError::InvalidKey(format!(
             "{}: a file cannot lie below a file, and another object is in the way",
             self.place(key)
         ))
-    }
-
-    /// Puts the names in a folder on the disk.
-    pub(super) fn sync_folder(&self, folder: &Path) -> io::Result<()> {
-        point()?;
-        #[cfg(unix)]
-        {
-            let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-            // As a file: the handle of a folder is one that cannot be flushed.
-            match self.dir.open(folder) {
-                Ok(folder) => folder.into_std().sync_all()?,
-                // Removed since: whoever did that has put it on the disk.
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
-            }
-        }
-        #[cfg(not(unix))]
-        let _ = folder;
-        point()
-    }
-
-    /// Removes what writers that died have left; once for each store, before its first write.
-    pub(super) fn sweep(&self) {
-        self.swept.call_once(|| {
-            let Ok(entries) = self.dir.read_dir(TEMPORARY) else { return };
-            for entry in entries.flatten() {
-                let old = entry.metadata().and_then(|meta| meta.modified()).is_ok_and(|modified| {
-                    modified.into_std().elapsed().is_ok_and(|age| age >= SWEPT_AFTER)
-                });
-                let name = Path::new(TEMPORARY).join(entry.file_name());
-                let left = old
-                    && self.dir.open(&name).is_ok_and(|file| file.into_std().try_lock().is_ok());
-                if left {
-                    // Another process may have swept it first.
-                    let _ = self.dir.remove_file(&name);
-                }
-            }
-        });
     }
 }
 
@@ -320,10 +242,6 @@ impl Drop for Root {
 /// Whether the entry of the root belongs to the store itself.
 pub(super) fn is_reserved(name: &str) -> bool {
     name == RESERVED_SEGMENT
-}
-
-fn lock_number(key: &str) -> u64 {
-    xxh3_64(key.as_bytes()) % LOCK_FILES
 }
 
 pub(super) fn describe(key: String, meta: &Metadata) -> ObjectMeta {
