@@ -11,8 +11,13 @@ pub(crate) fn check_bucket(bucket: &str) -> Result<(), String> {
         return Err("the name of the bucket is missing".to_owned());
     }
     if bucket.len() > 255 || !bucket.chars().all(allowed) || bucket.contains("..") {
+        // What stands before an `@` may be a key that somebody pasted.
+        let shown = match bucket.rsplit_once('@') {
+            Some((_, rest)) => format!("...@{rest}"),
+            None => bucket.to_owned(),
+        };
         return Err(format!(
-            "{bucket:?} is no name of a bucket: letters, digits, single dots, dashes"
+            "{shown:?} is no name of a bucket: letters, digits, single dots, dashes"
         ));
     }
     Ok(())

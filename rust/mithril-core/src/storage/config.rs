@@ -174,7 +174,11 @@ fn unescaped(text: &str) -> Option<String> {
 /// command line tools of the stores have it.
 fn bucket_and_prefix(url: &str, rest: &str) -> Result<(String, Option<String>), StorageError> {
     let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-    super::bucket::check_bucket(bucket).map_err(|fault| invalid(url, &fault))?;
+    super::bucket::check_bucket(bucket).map_err(|fault| {
+        let has_user = rest.contains('@');
+        let no_user = "a key does not belong into it, but into the environment";
+        invalid(url, if has_user { no_user } else { &fault })
+    })?;
     let prefix = super::bucket::checked_prefix(Some(prefix))?;
     Ok((bucket.to_owned(), prefix))
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use object_store::ClientOptions;
+use object_store::ClientConfigKey;
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey as Key};
 
 use super::StorageError;
@@ -53,7 +53,6 @@ impl GcsStorage {
             bucket: bucket.into(),
             prefix: None,
             builder: GoogleCloudStorageBuilder::from_env(),
-            endpoint: None,
             settings: Settings::default(),
         }
     }
@@ -85,7 +84,6 @@ pub struct GcsStorageBuilder {
     bucket: String,
     prefix: Option<String>,
     builder: GoogleCloudStorageBuilder,
-    endpoint: Option<String>,
     settings: Settings,
 }
 
@@ -98,7 +96,7 @@ impl GcsStorageBuilder {
 
     /// The address of the server, if it is not Google's.
     pub fn with_endpoint(mut self, endpoint: impl Into<String>) -> Self {
-        self.endpoint = Some(endpoint.into());
+        self.builder = self.builder.with_config(Key::BaseUrl, endpoint);
         self
     }
 
@@ -128,7 +126,7 @@ impl GcsStorageBuilder {
     ///
     /// `Other` if the settings make no sense, `InvalidKey` if no key can begin with the prefix.
     pub fn build(self) -> Result<GcsStorage, StorageError> {
-        let Self { bucket, prefix, mut builder, endpoint, settings } = self;
+        let Self { bucket, prefix, builder, settings } = self;
         check_bucket(&bucket).map_err(StorageError::Other)?;
         settings.check()?;
         let prefix = checked_prefix(prefix.as_deref())?;
@@ -136,26 +134,40 @@ impl GcsStorageBuilder {
             Some(prefix) => format!("gs://{bucket}/{prefix}"),
             None => format!("gs://{bucket}"),
         };
-        let secrets = [builder.get_config_value(&Key::ServiceAccountKey)];
-        let shown = endpoint.as_deref().unwrap_or(ENDPOINT);
-        let place = Place::new(url, shown, bucket.clone(), secrets);
-        if let Some(endpoint) = &endpoint {
-            if endpoint.starts_with("http://") && settings.allow_http != Some(true) {
-                return Err(StorageError::Other(format!(
-                    "{place}: the endpoint is not encrypted; allow that with `with_allow_http`"
-                )));
-            }
-            builder = builder.with_base_url(endpoint);
+        let value = |key: Key| builder.get_config_value(&key);
+        let account = value(Key::ServiceAccountKey);
+        let secrets = [
+            account.as_deref().and_then(|key| member(key, "private_key")),
+            account.clone(),
+            value(Key::Client(ClientConfigKey::ProxyUrl)).filter(|url| url.contains('@')),
+        ];
+        let shown = value(Key::BaseUrl)
+            .or_else(|| member(account.as_deref()?, "gcs_base_url"))
+            .unwrap_or_else(|| ENDPOINT.to_owned());
+        let place = Place::new(url, &shown, bucket.clone(), secrets);
+        if shown.starts_with("http://") && settings.allow_http != Some(true) {
+            return Err(StorageError::Other(format!(
+                "{place}: the endpoint is not encrypted; allow that with `with_allow_http`"
+            )));
         }
+        let options =
+            settings.client(settings.allow_http == Some(true), |key| value(Key::Client(key)));
         let builder = builder
             .with_bucket_name(bucket)
             .with_retry(settings.retry())
-            .with_client_options(settings.client(ClientOptions::new()));
+            .with_client_options(options)
+            .with_http_connector(settings.connector());
         let make = Box::new(move || Ok(Arc::new(builder.clone().build()?) as Arc<_>));
         Ok(GcsStorage {
             remote: Remote::new(make, place, prefix, VersionBy::Generation, settings)?,
         })
     }
+}
+
+/// A text in the JSON document that is a service account's key.
+fn member(key: &str, name: &str) -> Option<String> {
+    let key: serde_json::Value = serde_json::from_str(key).ok()?;
+    Some(key.get(name)?.as_str()?.to_owned())
 }
 
 impl fmt::Debug for GcsStorageBuilder {

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use object_store::ClientConfigKey;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey as Key};
-use object_store::{ClientConfigKey, ClientOptions};
 
 use super::StorageError;
 use super::backend::forward_backend;
@@ -186,7 +186,12 @@ impl S3StorageBuilder {
             Some(prefix) => format!("s3://{bucket}/{prefix}"),
             None => format!("s3://{bucket}"),
         };
-        let secrets = [value(Key::SecretAccessKey), value(Key::Token)];
+        let secrets = [
+            value(Key::SecretAccessKey),
+            value(Key::Token),
+            "aws_sse_customer_key_base64".parse().ok().and_then(value),
+            value(Key::Client(ClientConfigKey::ProxyUrl)).filter(|url| url.contains('@')),
+        ];
         let place = Place::new(url, &endpoint, bucket.clone(), secrets);
         if endpoint.starts_with("http://") && !http_allowed {
             return Err(StorageError::Other(format!(
@@ -194,13 +199,13 @@ impl S3StorageBuilder {
                  AWS_ALLOW_HTTP=true"
             )));
         }
+        let options = settings.client(http_allowed, |key| value(Key::Client(key)));
         let builder = builder
             .with_bucket_name(bucket)
             .with_disable_bulk_delete(true)
             .with_retry(settings.retry())
-            .with_client_options(
-                settings.client(ClientOptions::new().with_allow_http(http_allowed)),
-            );
+            .with_client_options(options)
+            .with_http_connector(settings.connector());
         let make = Box::new(move || Ok(Arc::new(builder.clone().build()?) as Arc<_>));
         Ok(S3Storage { remote: Remote::new(make, place, prefix, VersionBy::Etag, settings)? })
     }

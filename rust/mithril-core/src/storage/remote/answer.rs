@@ -8,6 +8,7 @@ use std::sync::Arc;
 use object_store::Error;
 use object_store::client::HttpError;
 
+use super::secrets::Secrets;
 use crate::storage::StorageError;
 use crate::storage::key::shown;
 
@@ -22,8 +23,7 @@ struct Inner {
     url: String,
     endpoint: String,
     bucket: String,
-    /// What no message may hold, whoever wrote it.
-    secrets: Vec<String>,
+    secrets: Secrets,
 }
 
 impl Place {
@@ -33,8 +33,10 @@ impl Place {
         bucket: String,
         secrets: impl IntoIterator<Item = Option<String>>,
     ) -> Self {
-        let secrets = secrets.into_iter().flatten().filter(|secret| !secret.is_empty()).collect();
-        let inner = Inner { url, endpoint: without_user(endpoint), bucket, secrets };
+        let (user, endpoint) = user_and_host(endpoint);
+        let password = user.split_once(':').map(|(_, password)| password.to_owned());
+        let secrets = secrets.into_iter().chain([Some(user), password]).flatten();
+        let inner = Inner { url, endpoint, bucket, secrets: Secrets::new(secrets) };
         Self { inner: Arc::new(inner) }
     }
 
@@ -44,21 +46,27 @@ impl Place {
     }
 
     pub(crate) fn settings_error(&self, error: &Error) -> StorageError {
-        StorageError::Other(self.clean(&format!("{self}: {}", chain(error))))
+        StorageError::Other(format!("{self}: {}", self.inner.secrets.hide(&chain(error))))
     }
 
     pub(crate) fn error(&self, key: &str, error: &Error) -> StorageError {
-        let answer = Answer::read(&chain(error));
+        let answer = Answer::read(&chain(error), &self.inner.secrets);
         let place = self.of(key);
-        let told = self.clean(&format!("{place}: {answer}"));
+        let told = format!("{place}: {answer}");
         let transport = error_is_transport(error);
-        match error {
-            Error::NotFound { .. } if answer.code.as_deref() == Some("NoSuchBucket") => {
-                StorageError::NotFound(format!(
+        // The client tells only some requests' failures apart, and not those of listings.
+        match answer.code.as_deref() {
+            Some("NoSuchBucket") => {
+                return StorageError::NotFound(format!(
                     "{self}: there is no bucket {:?}",
                     self.inner.bucket
-                ))
+                ));
             }
+            // The object is not what is missing.
+            Some("NoSuchUpload") => return StorageError::Other(told),
+            _ => {}
+        }
+        match error {
             Error::NotFound { .. } => StorageError::NotFound(place),
             Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
                 StorageError::PermissionDenied(told)
@@ -79,11 +87,6 @@ impl Place {
             },
         }
     }
-
-    fn clean(&self, text: &str) -> String {
-        let secrets = self.inner.secrets.iter();
-        secrets.fold(text.to_owned(), |text, secret| text.replace(secret, "..."))
-    }
 }
 
 impl fmt::Display for Place {
@@ -92,7 +95,8 @@ impl fmt::Display for Place {
     }
 }
 
-/// What the client's error says about the server's answer. Its types are private, its text is not.
+/// What the client's error says about the server's answer, without secrets. Its types are private,
+/// its text is not.
 struct Answer {
     status: Option<u16>,
     /// The `Code` and the `Message` of S3's and Google's error documents.
@@ -102,14 +106,14 @@ struct Answer {
 }
 
 impl Answer {
-    fn read(text: &str) -> Self {
+    fn read(text: &str, secrets: &Secrets) -> Self {
         let status =
             text.split_once("status code: ").and_then(|(_, rest)| rest.get(..3)?.parse().ok());
         Self {
             status,
             code: element(text, "Code"),
-            message: element(text, "Message"),
-            text: text.to_owned(),
+            message: element(text, "Message").map(|message| cut(&secrets.hide(&message))),
+            text: cut(&secrets.hide(text)),
         }
     }
 }
@@ -117,9 +121,7 @@ impl Answer {
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(code) = &self.code else {
-            const SHOWN: usize = 600;
-            let end = self.text.char_indices().nth(SHOWN).map_or(self.text.len(), |(at, _)| at);
-            return f.write_str(self.text.get(..end).unwrap_or_default());
+            return f.write_str(&self.text);
         };
         // The rest of such a document may repeat what was signed: tokens, too.
         if let Some(status) = self.status {
@@ -127,6 +129,16 @@ impl fmt::Display for Answer {
         }
         f.write_str(code)?;
         self.message.as_ref().map_or(Ok(()), |message| write!(f, ": {message}"))
+    }
+}
+
+/// The beginning of a text that may be the page of a proxy, of any length. Secrets are hidden before:
+/// the cut might leave half of one.
+fn cut(text: &str) -> String {
+    const SHOWN: usize = 600;
+    match text.char_indices().nth(SHOWN) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
     }
 }
 
@@ -162,15 +174,13 @@ fn error_is_transport(error: &Error) -> bool {
     false
 }
 
-/// The endpoint without a user and a password that may stand in it.
-fn without_user(endpoint: &str) -> String {
-    match endpoint.split_once("://") {
-        Some((scheme, rest)) => {
-            let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-            let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-            let slash = if path.is_empty() { "" } else { "/" };
-            format!("{scheme}://{host}{slash}{path}")
-        }
-        None => endpoint.to_owned(),
-    }
+/// What stands before the host in an endpoint, which may be a user and a password, and the endpoint
+/// without it.
+fn user_and_host(endpoint: &str) -> (String, String) {
+    let (scheme, rest) = match endpoint.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), endpoint),
+    };
+    let (user, host) = rest.rsplit_once('@').unwrap_or(("", rest));
+    (user.to_owned(), scheme + host)
 }

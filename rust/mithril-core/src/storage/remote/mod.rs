@@ -1,6 +1,8 @@
 //! What the stores behind a network have in common: `object_store`'s clients as backends.
 
 mod answer;
+mod connection;
+mod secrets;
 mod settings;
 mod upload;
 
@@ -32,6 +34,8 @@ use crate::runtime::PerProcess;
 const COPIED_BY_THE_SERVER: u64 = 5 << 30;
 /// A stream that is read slowly holds this many pieces (as the network brings them, some ten KiB).
 const PIECES_AHEAD: usize = 16;
+/// How many empty objects of a listing are looked at side by side.
+const ASKED_AT_A_TIME: usize = 16;
 /// Above this a single object is sent in parts, side by side.
 const PUT_IN_ONE_REQUEST: usize = 64 << 20;
 
@@ -176,16 +180,20 @@ impl Remote {
                 client.list_paginated(full_prefix, options).await
             })
             .await?;
-        let mut found = Vec::with_capacity(page.result.objects.len());
-        for meta in page.result.objects {
-            let Some(key) = self.key_of(&meta.location) else { continue };
-            // The client takes the slash off `folder/`, an empty object by which some tools mark
-            // a folder; asking tells it from an empty object `folder`.
-            if meta.size > 0 || self.exists(&key).await? {
-                found.push(self.describe(key, &meta));
-            }
-        }
-        Ok((found, page.page_token))
+        let listed = page.result.objects.into_iter().filter_map(|meta| {
+            let key = self.key_of(&meta.location)?;
+            Some(self.describe(key, &meta))
+        });
+        let found = stream::iter(listed)
+            .map(|meta| async move {
+                // The client takes the slash off `folder/`, an empty object by which some tools mark
+                // a folder; asking tells it from an empty object `folder`.
+                let is_object = meta.size > 0 || self.exists(&meta.key).await?;
+                Ok::<_, StorageError>(is_object.then_some(meta))
+            })
+            .buffered(ASKED_AT_A_TIME)
+            .try_filter_map(|meta| async move { Ok(meta) });
+        Ok((found.try_collect().await?, page.page_token))
     }
 
     async fn put_payload(

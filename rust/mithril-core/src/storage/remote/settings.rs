@@ -2,14 +2,25 @@
 
 use std::time::Duration;
 
-use object_store::{BackoffConfig, ClientOptions, RetryConfig};
+use object_store::{BackoffConfig, ClientConfigKey, ClientOptions, RetryConfig};
 
+use super::connection::Connector;
 use crate::storage::StorageError;
 
 /// S3 takes no smaller parts but the last.
 const SMALLEST_PART: usize = 5 << 20;
 /// Four of them are under way at a time: 64 MiB of memory, and 10,000 of them make 156 GiB.
 const PART: usize = 16 << 20;
+
+/// All that is not a limit of time, for which there are settings of our own.
+const FROM_THE_ENVIRONMENT: [ClientConfigKey; 6] = [
+    ClientConfigKey::AllowInvalidCertificates,
+    ClientConfigKey::NoSystemCertificates,
+    ClientConfigKey::ProxyUrl,
+    ClientConfigKey::ProxyCaCertificate,
+    ClientConfigKey::ProxyExcludes,
+    ClientConfigKey::UserAgent,
+];
 
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -45,6 +56,10 @@ impl Settings {
         Ok(())
     }
 
+    pub(crate) fn connector(&self) -> Connector {
+        Connector { timeout: self.timeout }
+    }
+
     pub(crate) fn retry(&self) -> RetryConfig {
         RetryConfig {
             backoff: BackoffConfig::default(),
@@ -53,17 +68,24 @@ impl Settings {
         }
     }
 
-    /// `options` with what was set here. A limit on the whole request would end every large transfer;
+    /// What the environment says about connections (`AWS_PROXY_URL` and the like) and what was set here. A limit on the whole request would end every large transfer;
     /// what is limited is the time in which nothing arrives.
-    pub(crate) fn client(&self, options: ClientOptions) -> ClientOptions {
-        let options = options
+    pub(crate) fn client(
+        &self,
+        http_allowed: bool,
+        environment: impl Fn(ClientConfigKey) -> Option<String>,
+    ) -> ClientOptions {
+        let options =
+            FROM_THE_ENVIRONMENT.into_iter().fold(ClientOptions::new(), |options, key| {
+                match environment(key) {
+                    Some(value) => options.with_config(key, value),
+                    None => options,
+                }
+            });
+        options
             .with_timeout_disabled()
-            .with_read_timeout(self.timeout)
-            .with_connect_timeout(self.connect_timeout);
-        match self.allow_http {
-            Some(allow) => options.with_allow_http(allow),
-            None => options,
-        }
+            .with_connect_timeout(self.connect_timeout)
+            .with_allow_http(http_allowed)
     }
 }
 
@@ -88,7 +110,8 @@ macro_rules! with_settings {
             self
         }
 
-        /// For how long nothing may arrive before a server counts as stalled: 60 s if not set.
+        /// For how long nothing may arrive before a server counts as stalled: 60 s if not set. What is
+        /// being sent has longer, by a second for each 64 KiB.
         pub fn with_timeout(mut self, timeout: std::time::Duration) -> Self {
             self.settings.timeout = timeout;
             self

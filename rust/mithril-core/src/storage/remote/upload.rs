@@ -1,6 +1,7 @@
 //! Objects sent in parts, of which nothing stays if the sender does not come to the end.
 
 use std::sync::Arc;
+use std::{mem, process};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::TryStreamExt;
@@ -93,19 +94,20 @@ impl Pieces<'_> {
 
 /// An upload that has begun. Dropped before its end, it takes its parts back.
 pub(super) struct Upload {
-    upload: Option<Box<dyn MultipartUpload>>,
+    begun: Option<Box<dyn MultipartUpload>>,
     parts: JoinSet<Result<(), Error>>,
+    /// Who began it: a forked child that drops its copy must leave its parent's upload alone.
+    owner: u32,
 }
 
 impl Upload {
+    fn new(upload: Box<dyn MultipartUpload>) -> Self {
+        Self { begun: Some(upload), parts: JoinSet::new(), owner: process::id() }
+    }
+
     pub(super) async fn begin(client: Arc<dyn Client>, path: Path) -> Result<Self, UploadError> {
         // If nobody waits for the answer any more, it is dropped, and takes the upload back.
-        let begun = to_its_end(async move {
-            Ok(client
-                .put_multipart(&path)
-                .await
-                .map(|upload| Self { upload: Some(upload), parts: JoinSet::new() }))
-        });
+        let begun = to_its_end(async move { Ok(client.put_multipart(&path).await.map(Self::new)) });
         begun.await?.map_err(UploadError::Store)
     }
 
@@ -132,7 +134,7 @@ impl Upload {
         while self.parts.len() >= PARTS_AT_A_TIME {
             self.one_part_sent().await?;
         }
-        if let Some(upload) = &mut self.upload {
+        if let Some(upload) = &mut self.begun {
             self.parts.spawn_on(upload.put_part(part), runtime().handle());
         }
         Ok(())
@@ -153,10 +155,10 @@ impl Upload {
         // Once the server may have the order to complete, breaking off would leave it open what there
         // is. The task owns the upload: if it fails, dropping it there takes the parts back.
         to_its_end(async move {
-            let Some(mut upload) = self.upload.take() else { return Ok(Ok(())) };
+            let Some(mut upload) = self.begun.take() else { return Ok(Ok(())) };
             let completed = upload.complete().await;
             if completed.is_err() {
-                drop(Self { upload: Some(upload), parts: JoinSet::new() });
+                drop(Self::new(upload));
             }
             Ok(completed.map(drop))
         })
@@ -167,8 +169,13 @@ impl Upload {
 
 impl Drop for Upload {
     fn drop(&mut self) {
-        let Some(mut upload) = self.upload.take() else { return };
-        let mut parts = std::mem::take(&mut self.parts);
+        let Some(mut upload) = self.begun.take() else { return };
+        let mut parts = mem::take(&mut self.parts);
+        if self.owner != process::id() {
+            // Its tasks and its connection are those of the parent.
+            mem::forget((upload, parts));
+            return;
+        }
         runtime().spawn(async move {
             // A part that arrives after the abort would stay.
             parts.shutdown().await;
