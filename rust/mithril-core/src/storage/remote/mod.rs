@@ -156,12 +156,14 @@ impl Remote {
         }
         let options = PaginatedListOptions { max_keys: Some(1), ..Default::default() };
         let prefix = self.full_key("");
-        self.request(
-            "",
-            |client| async move { client.list_paginated(Some(&prefix), options).await },
-        )
-        .await
-        .map(drop)
+        let list = |client: Arc<dyn Client>| async move {
+            client.list_paginated(Some(&prefix), options).await
+        };
+        match self.request("", list).await {
+            // Who may read and not list cannot be told.
+            Err(StorageError::PermissionDenied(_)) => Ok(()),
+            listed => listed.map(drop),
+        }
     }
 
     async fn page(
@@ -388,10 +390,13 @@ impl StorageBackend for Remote {
                 };
                 let put = self.put_payload(key, data, PutMode::Update(version)).await;
                 match put {
-                    // A server may answer so to one of two writers at the same time, or if the object
-                    // is gone.
-                    Err(StorageError::AlreadyExists(place)) => Err(StorageError::Changed(place)),
-                    Err(StorageError::NotFound(place)) => {
+                    // A server may answer any of these to one of two writers at the same time, or if
+                    // the object is gone, or the bucket.
+                    Err(
+                        StorageError::AlreadyExists(place)
+                        | StorageError::Changed(place)
+                        | StorageError::NotFound(place),
+                    ) => {
                         self.check_bucket().await?;
                         Err(StorageError::Changed(place))
                     }
