@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUST := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml)
 
-.PHONY: help build demo test test-rust test-python extension lint format bench-dedup bench-compression clean
+.PHONY: help build demo test test-rust test-python soak extension lint format bench-dedup bench-compression clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -17,7 +17,7 @@ demo: $(VENV)/.built ## deduplicate the source files of the crates that the buil
 
 test: test-rust test-python ## run every test
 
-test-rust: ## run the tests of the crates, their examples and their documentation
+test-rust: $(VENV)/.tools ## run the tests of the crates, their examples and their documentation
 	cargo test --release --locked --workspace --quiet
 
 # An extension module of another project, with the versions of this one; the tests of Python use it.
@@ -28,6 +28,9 @@ extension: $(VENV)/.tools
 
 test-python: $(VENV)/.built extension ## run the tests of the Python package
 	$(BIN)/python -m pytest --quiet
+
+soak: $(VENV)/.tools ## run the long tests whole: gigabytes through stores, every order of requests, 500 kills
+	cargo test --release --locked --package mithril-tests -- --ignored --nocapture --test-threads=1
 
 lint: $(VENV)/.built ## check format, lints and types
 	cargo fmt --all --check

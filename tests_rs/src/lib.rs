@@ -7,8 +7,12 @@
     reason = "a test that cannot go on has failed"
 )]
 
+pub mod adapter;
 pub mod child;
+pub mod faulty;
 pub mod schedule;
+pub mod servers;
+pub mod told;
 
 use proptest::test_runner::{Config, FileFailurePersistence};
 

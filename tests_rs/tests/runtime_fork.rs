@@ -12,40 +12,11 @@
 
 use mithril_core::runtime::{PerProcess, shutdown};
 use mithril_core::{par_compute, runtime, spawn, spawn_blocking};
+use mithril_tests::child::in_child;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 use std::{panic, process, thread};
-
-/// Runs `child` in a forked process, which must end well within a minute.
-#[expect(
-    unsafe_code,
-    reason = "fork is unsafe. The C library puts its own locks in order for the child (those of the
-        allocator and of threads), and the alarm ends a child that comes upon any other lock held by
-        a thread that is no more: that is what these tests are after. _exit runs nothing of the
-        parent's."
-)]
-fn in_child(what: &str, child: impl FnOnce()) {
-    let status = unsafe {
-        match libc::fork() {
-            -1 => panic!("cannot fork"),
-            0 => {
-                libc::alarm(60);
-                let ended = panic::catch_unwind(panic::AssertUnwindSafe(child));
-                libc::_exit(i32::from(ended.is_err()))
-            }
-            id => {
-                let mut status = 0;
-                assert_eq!(libc::waitpid(id, &raw mut status, 0), id);
-                status
-            }
-        }
-    };
-    let killed = libc::WIFSIGNALED(status).then(|| libc::WTERMSIG(status));
-    assert_ne!(killed, Some(libc::SIGALRM), "{what}: the child stood still");
-    assert_eq!(killed, None, "{what}: the child was killed");
-    assert_eq!(libc::WEXITSTATUS(status), 0, "{what}: the child failed");
-}
 
 fn use_everything() {
     let task =
