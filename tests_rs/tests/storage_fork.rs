@@ -79,6 +79,8 @@ fn a_fork_beside_writers_keeps_no_lock() {
         });
     };
     thread::scope(|scope| {
+        // Dropped when a child has failed, too: the writers must not go on for ever.
+        let stopped = StopOnDrop(&stop);
         for _ in 0..2 {
             scope.spawn(|| {
                 while !stop.load(Ordering::SeqCst) {
@@ -103,6 +105,14 @@ fn a_fork_beside_writers_keeps_no_lock() {
             let _ = fs::remove_file(store.root().join("writes-go-on"));
             writes.store(0, Ordering::SeqCst);
         }
-        stop.store(true, Ordering::SeqCst);
+        drop(stopped);
     });
+}
+
+struct StopOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
 }
