@@ -35,6 +35,7 @@ def main(folder: Path, command: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    # Ctrl-C goes to the tests as well, whose end is waited for.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # What ends a terminal or a group of processes ends the tests as well, whose end is waited for.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     main(Path(sys.argv[1]), sys.argv[2:])
