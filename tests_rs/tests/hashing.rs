@@ -46,6 +46,24 @@ fn names_and_sizes() {
     assert_eq!(known, [("xxh64", 8), ("xxh3", 16), ("blake3", 32), ("sha256", 32)]);
 }
 
+/// Large data goes to all threads, whole or in large pieces, and small pieces to none.
+#[test]
+fn large_data_has_the_hash_of_its_small_pieces() {
+    let data: Vec<u8> =
+        (0..3_000_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    for length in [262_143, 262_144, 1_000_003, data.len()] {
+        let data = &data[..length];
+        for function in functions() {
+            let whole = function.hash(data);
+            for piece in [1000, 65_536, 700_000] {
+                let mut hasher = function.hasher();
+                data.chunks(piece).for_each(|piece| hasher.update(piece));
+                assert_eq!(hasher.finalize(), whole, "{} of {length} bytes", function.name());
+            }
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(mithril_tests::proptest_config())]
 
