@@ -10,6 +10,7 @@
 pub mod adapter;
 pub mod child;
 pub mod faulty;
+pub mod mutation;
 pub mod schedule;
 pub mod servers;
 pub mod told;

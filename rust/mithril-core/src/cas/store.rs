@@ -331,7 +331,7 @@ impl<S: StorageBackend, H: HashFunction + 'static> ContentAddressable
         for (_, record) in self.live_records().await? {
             let further = record.references.saturating_sub(1);
             stats.total_objects += 1;
-            stats.total_bytes += record.stored;
+            stats.total_bytes = stats.total_bytes.saturating_add(record.stored);
             stats.deduplicated_bytes =
                 stats.deduplicated_bytes.saturating_add(record.stored.saturating_mul(further));
         }
