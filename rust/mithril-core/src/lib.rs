@@ -60,3 +60,8 @@ pub use storage::{
     S3Storage, S3StorageBuilder, StorageBackend, StorageConfig, StorageError, create_storage,
 };
 pub use types::{DType, TensorMeta};
+
+/// The example of the package's README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
