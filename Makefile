@@ -5,7 +5,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUST := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml)
 
-.PHONY: help build demo test test-rust test-python soak extension lint format bench-dedup bench-compression clean
+# What a registry would hand out of mithril-core.
+PACKAGE := target/package/mithril-core
+API := rust/mithril-core/public-api.txt
+
+# The public API as rustdoc's JSON, and the tool that reads it.
+api_json = RUSTDOC=$(CURDIR)/tests_rs/api/rustdoc.sh cargo rustdoc --release --locked --quiet \
+	-p mithril-core --lib --all-features -- -Z unstable-options --output-format json
+api_tool = cargo run --release --locked --quiet --manifest-path tests_rs/api/Cargo.toml \
+	--target-dir target -- target/doc/mithril_core.json $(API)
+
+.PHONY: help build demo test test-rust test-package test-python package fuzz soak extension lint api \
+	deny format bench-dedup bench-compression clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -15,7 +26,7 @@ build: $(VENV)/.built ## build the Python package into .venv
 demo: $(VENV)/.built ## deduplicate the source files of the crates that the build has downloaded
 	$(BIN)/python examples/demo.py
 
-test: test-rust test-python ## run every test
+test: test-rust test-package test-python ## run every test
 
 test-rust: $(VENV)/.tools ## run the tests of the crates, their examples and their documentation
 	cargo test --release --locked --workspace --quiet
@@ -26,6 +37,24 @@ extension: $(VENV)/.tools
 	PYO3_PYTHON=$(CURDIR)/$(BIN)/python cargo build --release --quiet --target-dir target \
 		--manifest-path tests_rs/extension/Cargo.toml
 
+# The versions and the profile of the workspace, so that what it has built is not built again. The
+# product's build takes the place of cargo's own verification, which builds every dependency in the
+# profile dev, a C library of minutes among them; `make package` has that.
+test-package: ## pack mithril-core, and run a product that depends on the package
+	rm -rf $(PACKAGE) target/package/mithril-core-*.crate
+	cargo package --locked --quiet --no-verify --allow-dirty -p mithril-core
+	mkdir -p $(PACKAGE)
+	tar -xzf target/package/mithril-core-*.crate --strip-components=1 -C $(PACKAGE)
+	cp Cargo.lock tests_rs/consumer/Cargo.lock
+	cargo run --release --quiet --manifest-path tests_rs/consumer/Cargo.toml --target-dir target
+
+package: ## pack mithril-core for a release, with cargo's verification (minutes)
+	cargo package --locked -p mithril-core
+
+fuzz: ## feed damaged inputs to every parser for MITHRIL_FUZZ_SECONDS, 600 if not set
+	MITHRIL_FUZZ_SECONDS=$${MITHRIL_FUZZ_SECONDS:-600} \
+		cargo test --release --locked --workspace --quiet --test fuzz
+
 test-python: $(VENV)/.built extension ## run the tests of the Python package
 	$(BIN)/python -m pytest --quiet
 
@@ -34,15 +63,29 @@ soak: $(VENV)/.tools ## run the long tests whole: gigabytes through stores, ever
 
 lint: $(VENV)/.built ## check format, lints and types
 	cargo fmt --all --check
+	cargo fmt --check --manifest-path tests_rs/consumer/Cargo.toml
+	cargo fmt --check --manifest-path tests_rs/api/Cargo.toml
 	cargo clippy --release --locked --workspace --all-targets --quiet -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps --quiet
+	$(api_json)
+	$(api_tool)
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/stubtest mithril._native --mypy-config-file pyproject.toml
 
+api: ## accept the public API of mithril-core as it is now
+	$(api_json)
+	$(api_tool) --bless
+
+deny: ## check licences, versions and sources of dependencies with cargo-deny
+	@cargo deny --version >/dev/null 2>&1 || { echo "cargo install --locked cargo-deny"; exit 1; }
+	cargo deny check licenses bans sources
+
 format: $(VENV)/.tools ## format all code
 	cargo fmt --all
+	cargo fmt --manifest-path tests_rs/consumer/Cargo.toml
+	cargo fmt --manifest-path tests_rs/api/Cargo.toml
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
