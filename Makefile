@@ -59,7 +59,7 @@ test-python: $(VENV)/.built extension ## run the tests of the Python package
 	$(BIN)/python -m pytest --quiet
 
 soak: $(VENV)/.tools ## run the long tests whole: gigabytes through stores, every order of requests, 500 kills
-	cargo test --release --locked --package mithril-tests -- --ignored --nocapture --test-threads=1
+	cargo test --release --locked --workspace --tests -- --ignored --nocapture --test-threads=1
 
 lint: $(VENV)/.built ## check format, lints and types
 	cargo fmt --all --check

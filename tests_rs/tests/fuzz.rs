@@ -244,9 +244,9 @@ fn configurations_are_read_or_refused_with_their_place() {
         fs::write(&path, text).unwrap();
         match CoreConfig::from_file(&path) {
             Ok(config) => {
-                let json = folder.path().join("again.json");
-                fs::write(&json, serde_json::to_vec(&config).unwrap()).unwrap();
-                prop_assert_eq!(CoreConfig::from_file(&json).ok(), Some(config));
+                // Not through a file: as JSON it may be longer than one may be.
+                let json = serde_json::to_vec(&config).unwrap();
+                prop_assert_eq!(serde_json::from_slice(&json).ok(), Some(config));
             }
             Err(MithrilError::Config { place, .. }) => {
                 prop_assert!(place.starts_with(path.to_str().unwrap()), "{}", place);
