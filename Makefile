@@ -8,6 +8,8 @@ RUST := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml
 # What a registry would hand out of mithril-core.
 PACKAGE := target/package/mithril-core
 API := rust/mithril-core/public-api.txt
+# Packages that are no members of the workspace, so that they see what others would.
+OUTSIDE := $(wildcard tests_rs/*/src/main.rs) tests_rs/extension/src/lib.rs
 
 # The public API as rustdoc's JSON, and the tool that reads it.
 api_json = RUSTDOC=$(CURDIR)/tests_rs/api/rustdoc.sh cargo rustdoc --release --locked --quiet \
@@ -63,8 +65,7 @@ soak: $(VENV)/.tools ## run the long tests whole: gigabytes through stores, ever
 
 lint: $(VENV)/.built ## check format, lints and types
 	cargo fmt --all --check
-	cargo fmt --check --manifest-path tests_rs/consumer/Cargo.toml
-	cargo fmt --check --manifest-path tests_rs/api/Cargo.toml
+	rustfmt --check --edition 2024 $(OUTSIDE)
 	cargo clippy --release --locked --workspace --all-targets --quiet -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps --quiet
 	$(api_json)
@@ -84,8 +85,7 @@ deny: ## check licences, versions and sources of dependencies with cargo-deny
 
 format: $(VENV)/.tools ## format all code
 	cargo fmt --all
-	cargo fmt --manifest-path tests_rs/consumer/Cargo.toml
-	cargo fmt --manifest-path tests_rs/api/Cargo.toml
+	rustfmt --edition 2024 $(OUTSIDE)
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
