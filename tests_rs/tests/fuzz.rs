@@ -30,8 +30,9 @@ use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What one input may take, of which none is longer than 2 MiB.
-const MAX_MEMORY: usize = 64 << 20;
+/// What one input may take, of which none is longer than 2 MiB. The most is that of a TOML file at its
+/// limit of 1 MiB that is all dots, whose tokens take 64 bytes each.
+const MAX_MEMORY: usize = 96 << 20;
 /// What one input may last: hundreds of times what the slowest takes, for busy machines.
 const MAX_TIME: Duration = Duration::from_secs(60);
 const TARGETS: u32 = 5;
