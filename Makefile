@@ -17,6 +17,11 @@ api_json = RUSTDOC=$(CURDIR)/tests_rs/api/rustdoc.sh cargo rustdoc --release --l
 api_tool = cargo run --release --locked --quiet --manifest-path tests_rs/api/Cargo.toml \
 	--target-dir target -- target/doc/mithril_core.json $(API)
 
+# For programs that have Python within: where its library is, and the packages of .venv. Nothing for a
+# Python that was built without a shared library, which no program can have within.
+embedded_python = $(shell $(BIN)/python -c 'from sysconfig import get_config_var as var, get_path; \
+	var("Py_ENABLE_SHARED") and print("LD_LIBRARY_PATH=%s PYTHONPATH=%s" % (var("LIBDIR"), get_path("purelib")))')
+
 .PHONY: help build demo test test-rust test-package test-python package fuzz soak extension lint api \
 	deny format bench-dedup bench-compression clean
 
@@ -32,6 +37,9 @@ test: test-rust test-package test-python ## run every test
 
 test-rust: $(VENV)/.tools ## run the tests of the crates, their examples and their documentation
 	cargo test --release --locked --workspace --quiet
+	$(if $(embedded_python),PYO3_PYTHON=$(CURDIR)/$(BIN)/python $(embedded_python) \
+		cargo test --release --locked --quiet -p mithril-core --doc --features python src/python,\
+		@echo "the examples of mithril_core::python were not run: this Python has no shared library")
 
 # An extension module of another project, with the versions of this one; the tests of Python use it.
 extension: $(VENV)/.tools

@@ -332,6 +332,56 @@ fn a_record_that_cannot_be_read_is_rebuilt_and_its_bytes_stay() {
     });
 }
 
+/// A record that says something else, with the checksum that belongs to it.
+fn tampered(record: &[u8], from: &str, to: &str) -> Bytes {
+    let json = std::str::from_utf8(&record[17..]).unwrap().replace(from, to);
+    let check = XxHash3::new().hash_u64(json.as_bytes());
+    Bytes::from(format!("{check:016x}\n{json}"))
+}
+
+#[test]
+fn a_record_that_was_tampered_with_cannot_lead_out_of_its_address_nor_stop_a_repair() {
+    runtime().block_on(async {
+        let data = text(500);
+        for id in ["../..", "a/b", "a.b", "", "a\\\\b", "a\\u0000"] {
+            let (storage, cas, address, [object, record]) = stored(&data, false).await;
+            let place = object.split('.').nth(1).unwrap();
+            let forged = tampered(&storage.get(&record).await.unwrap(), place, id);
+            storage.put(&record, forged).await.unwrap();
+            assert!(matches!(cas.retrieve(&address).await, Err(CasError::Damaged { .. })), "{id}");
+            assert_eq!(cas.verify(1.0, 0).await.unwrap().damaged.len(), 1, "{id}");
+            let report = cas.repair(RepairOptions::default()).await.unwrap();
+            assert_eq!(report.rebuilt, [address.as_str()], "{id}");
+            assert_eq!(cas.retrieve(&address).await.unwrap(), data);
+        }
+    });
+}
+
+#[test]
+fn content_that_cannot_be_judged_is_named_and_left_alone() {
+    runtime().block_on(async {
+        let discard = RepairOptions { discard_damaged: true, ..RepairOptions::default() };
+        let swaps = [("\"blake3\"", "\"another\""), ("\"zstd\"", "\"another\"")];
+        for (from, to) in swaps {
+            let (storage, cas, address, [object, record]) = stored(&text(500), true).await;
+            let other = cas.store(text(700)).await.unwrap();
+            let forged = tampered(&storage.get(&record).await.unwrap(), from, to);
+            storage.put(&record, forged).await.unwrap();
+            // Its bytes lie where the record says.
+            if from.contains("zstd") {
+                let bytes = storage.get(&object).await.unwrap();
+                storage.put(&object.replace("zstd", "another"), bytes).await.unwrap();
+            }
+            let report = cas.repair(discard).await.unwrap();
+            assert_eq!(report.damaged.len(), 1, "{report:?}");
+            assert_eq!(report.damaged[0].address, address);
+            assert!(report.damaged[0].fault.contains("another"), "{report:?}");
+            assert!(cas.contains(&address).await.unwrap());
+            assert_eq!(cas.retrieve(&other).await.unwrap(), text(700));
+        }
+    });
+}
+
 #[test]
 fn lost_records_come_back_if_asked_for_and_else_their_bytes_are_swept() {
     runtime().block_on(async {

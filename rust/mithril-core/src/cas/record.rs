@@ -105,10 +105,24 @@ impl Record {
         }
         let record: Self = serde_json::from_slice(json)
             .map_err(|error| format!("its record cannot be read: {error}"))?;
-        if record.format == FORMAT {
-            Ok(record)
-        } else {
-            Err(format!("its record has format {}, of another version", record.format))
+        if record.format != FORMAT {
+            return Err(format!("its record has format {}, of another version", record.format));
         }
+        if !record.place.is_plain() {
+            return Err("its record names a place that no writer would choose".to_owned());
+        }
+        Ok(record)
+    }
+}
+
+impl Place {
+    /// Whether it makes a key below its address, and no other. A record that was tampered with has the
+    /// right checksum and may say anything.
+    fn is_plain(&self) -> bool {
+        let is_id = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        let parts = |letter: char| letter == '/' || letter == '\\' || letter.is_control();
+        !self.id.is_empty()
+            && self.id.bytes().all(is_id)
+            && self.compression.as_ref().is_none_or(|name| !name.contains(parts))
     }
 }

@@ -61,8 +61,25 @@ pub struct RepairReport {
     pub swept_objects: u64,
     /// The bytes that these took.
     pub swept_bytes: u64,
-    /// Contents that are damaged beyond repair, by address.
+    /// Contents that are damaged beyond repair, by address, and those that were stored by another hash
+    /// or compressor than this store has: they cannot be judged, and nothing of them is touched.
     pub damaged: Vec<Damage>,
+}
+
+impl RepairReport {
+    /// Notes content that cannot be judged and goes on; any other error ends the repair.
+    fn leave(&mut self, address: &str, error: CasError) -> Result<(), CasError> {
+        if !cannot_judge(&error) {
+            return Err(error);
+        }
+        self.damaged.push(Damage { address: address.to_owned(), fault: error.to_string() });
+        Ok(())
+    }
+}
+
+/// It was stored by another hash, or by a compressor that is not at hand.
+fn cannot_judge(error: &CasError) -> bool {
+    matches!(error, CasError::InvalidAddress { .. } | CasError::UnknownCompressor { .. })
 }
 
 /// An object below an address, as the listing has it.
@@ -149,7 +166,7 @@ impl<S: StorageBackend, H: HashFunction + 'static> ContentAddressedStore<S, H> {
             Err(CasError::Damaged { address, fault }) => {
                 Ok(Checked::Damaged(Damage { address, fault }))
             }
-            Err(error @ (CasError::InvalidAddress { .. } | CasError::UnknownCompressor { .. })) => {
+            Err(error) if cannot_judge(&error) => {
                 Ok(Checked::Damaged(Damage { address, fault: error.to_string() }))
             }
             Err(error) => Err(error),
@@ -184,7 +201,11 @@ impl<S: StorageBackend, H: HashFunction + 'static> ContentAddressedStore<S, H> {
             }
             let is_unreadable = matches!(known, Known::Present { record: Err(_), .. });
             if is_unreadable || (options.keep_unreferenced && record.is_none()) {
-                match self.whole_object(address, found).await? {
+                let whole = match self.whole_object(address, found).await {
+                    Err(error) => return report.leave(address, error),
+                    Ok(whole) => whole,
+                };
+                match whole {
                     Some(rebuilt) => {
                         let place = rebuilt.place.clone();
                         if let Change::Lost =
@@ -230,7 +251,7 @@ impl<S: StorageBackend, H: HashFunction + 'static> ContentAddressedStore<S, H> {
             Ok(Some(_)) => return Ok(false),
             Ok(None) => format!("{:?} is missing", object_key(address, &record.place)),
             Err(CasError::Damaged { fault, .. }) => fault,
-            Err(error) => return Err(error),
+            Err(error) => return report.leave(address, error).map(|()| false),
         };
         report.damaged.push(Damage { address: address.to_owned(), fault });
         Ok(true)

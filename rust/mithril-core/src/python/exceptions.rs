@@ -33,6 +33,7 @@ pyo3::create_exception!(
 /// use pyo3::exceptions::PyFileNotFoundError;
 /// use pyo3::prelude::*;
 ///
+/// Python::initialize();
 /// Python::attach(|py| {
 ///     let missing = MithrilError::from(StorageError::NotFound("key".into()));
 ///     let error = to_py_err(missing);

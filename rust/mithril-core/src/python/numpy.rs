@@ -54,7 +54,7 @@ impl fmt::Debug for NumpyBytes<'_> {
 /// use numpy::PyArray1;
 /// use pyo3::prelude::*;
 ///
-/// # if Python::attach(|py| py.import("numpy").is_ok()) {
+/// Python::initialize();
 /// Python::attach(|py| {
 ///     let array = PyArray1::from_slice(py, &[1_u16, 2, 3]);
 ///     let bytes = numpy_to_bytes(py, array.as_any())?;
@@ -62,7 +62,6 @@ impl fmt::Debug for NumpyBytes<'_> {
 ///     assert!(!bytes.is_copy());
 ///     Ok::<(), PyErr>(())
 /// })?;
-/// # }
 /// # Ok::<(), PyErr>(())
 /// ```
 pub fn numpy_to_bytes<'py>(py: Python<'py>, arr: &Bound<'py, PyAny>) -> PyResult<NumpyBytes<'py>> {

@@ -27,6 +27,7 @@ const SIGNALS_EVERY: Duration = Duration::from_millis(50);
 /// use mithril_core::python::run_async;
 /// use pyo3::prelude::*;
 ///
+/// Python::initialize();
 /// let answer: PyResult<u64> = Python::attach(|py| run_async(py, async { Ok(6 * 7) }));
 /// assert_eq!(answer.unwrap(), 42);
 /// ```
