@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 import sysconfig
 from pathlib import Path
 
 import pytest
+
+
+def pytest_configure() -> None:
+    """Lets Ctrl-C through: a shell starts what runs in its background with the signal ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -7,12 +7,23 @@
     reason = "a test that cannot go on has failed"
 )]
 
+use mithril_core::minhash::Kernel;
 use mithril_core::{MinHashSignature, MinHasher};
 use proptest::prelude::*;
 
 /// Tokens that no one would call random: consecutive integers.
 fn consecutive(from: u64, count: u64) -> Vec<u64> {
     (from..from + count).collect()
+}
+
+/// Tokens that look random, the same at every run.
+fn random(count: usize) -> Vec<u64> {
+    let mut state = 1_u64;
+    let next = || {
+        state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+        state.rotate_left(23) ^ state
+    };
+    std::iter::repeat_with(next).take(count).collect()
 }
 
 #[test]
@@ -22,15 +33,90 @@ fn values_are_those_written_down() {
     assert_eq!(values(4, 42, &[1, 2, 3]), KNOWN_TOKENS);
     assert_eq!(MinHasher::new(4).hash_text("hello world", 3).values, KNOWN_TEXT);
     assert_eq!(MinHasher::new(8).hash_tokens(&[7]).bands(2), KNOWN_BANDS);
+    assert_eq!(values(5, 7, &consecutive(0, 40)), KNOWN_MANY);
+    assert_eq!(values(1, 0, &[5]), [0x0001_672e_c000_0000]);
     assert_eq!(values(4, 42, &[]), [u64::MAX; 4]);
 }
 
 // Computed by an independent implementation, written from the definition in Python.
 const KNOWN_TOKENS: [u64; 4] =
-    [0x0001_4cc4_6656_4f77, 0x0000_228d_f2ab_4037, 0x0000_9bba_01fd_fe55, 0x0001_82c0_e447_b0c8];
+    [0x0002_90b0_0000_0000, 0x0001_3558_8000_0000, 0x0001_873b_c000_0000, 0x0000_3558_819a_f2c8];
 const KNOWN_TEXT: [u64; 4] =
-    [0x0000_5526_bd0c_d3a4, 0x0000_115d_3860_e0b8, 0x0000_bb81_6acc_f45c, 0x0000_09b2_a0d9_0d0e];
-const KNOWN_BANDS: [u64; 2] = [0x4905_4262_c4c4_13f0, 0x14f0_31d6_a294_11bb];
+    [0x0000_15c4_d058_1a78, 0x0000_5547_ee5e_02c9, 0x0000_66c4_8baf_aa25, 0x0000_2a2a_4703_76fc];
+const KNOWN_BANDS: [u64; 2] = [0x2580_adf8_a300_9e53, 0xf516_cb30_0714_807b];
+const KNOWN_MANY: [u64; 5] = [
+    0x0000_05ae_bbf2_105b,
+    0x0000_21a8_26ef_bc96,
+    0x0000_0f67_d556_b50a,
+    0x0000_3896_ce84_b999,
+    0x0000_19bc_27bf_ce04,
+];
+
+/// The definition, read aloud.
+fn naive(k: usize, seed: u64, tokens: &[u64]) -> Vec<u64> {
+    fn mix(mut x: u64) -> u64 {
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        x ^ (x >> 31)
+    }
+    let prime = (k.max(2) as u64..=4099).find(|p| (2..*p).all(|d| p % d != 0)).unwrap();
+    let seed = mix(seed.wrapping_add(0x9e37_79b9_7f4a_7c15));
+    let mut values = vec![u64::MAX; k];
+    for token in tokens {
+        let hash = mix(token ^ seed);
+        let first = ((hash >> 32) * prime) >> 32;
+        let step = 1 + (((hash & 0xffff_ffff) * (prime - 1)) >> 32);
+        let fraction = hash & 0xffff_ffff_ffff;
+        for round in 0..prime {
+            let slot = ((first + round * step) % prime) as usize;
+            let value = if round == 0 { fraction } else { (round << 48) | (fraction >> 30 << 30) };
+            if slot < k {
+                values[slot] = values[slot].min(value);
+            }
+        }
+    }
+    values
+}
+
+#[test]
+fn every_kernel_gives_the_values_of_the_definition() {
+    let kernels = Kernel::available();
+    println!("{kernels:?}");
+    for k in
+        [1, 2, 3, 4, 5, 7, 15, 16, 17, 63, 64, 65, 100, 127, 128, 129, 250, 251, 256, 1024, 4096]
+    {
+        for count in [0, 1, 2, 7, 8, 9, 63, 64, 65, 71, 72, 255, 256, 257, 264, 300, 513, 1000] {
+            if k * count > 600_000 {
+                continue;
+            }
+            for tokens in [consecutive(count as u64 * 1000, count as u64), random(count)] {
+                let expected = naive(k, 7, &tokens);
+                for &kernel in &kernels {
+                    let hasher = MinHasher::with_seed(k, 7).force_kernel(kernel).unwrap();
+                    let values = hasher.hash_tokens(&tokens).values;
+                    assert_eq!(values, expected, "{kernel:?}, {k} values of {count} tokens");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn tokens_that_come_too_late_are_dropped_without_a_trace() {
+    // More than 64 a slot, in every kind of order that the smallest could come in.
+    for k in [1, 4, 20] {
+        let mut tokens = random(20_000);
+        for _ in 0..3 {
+            let expected = naive(k, 42, &tokens);
+            for kernel in Kernel::available() {
+                let hasher = MinHasher::new(k).force_kernel(kernel).unwrap();
+                assert_eq!(hasher.hash_tokens(&tokens).values, expected, "{kernel:?}, {k}");
+            }
+            tokens.rotate_left(13_377);
+            tokens.reverse();
+        }
+    }
+}
 
 proptest! {
     #![proptest_config(mithril_tests::proptest_config())]
@@ -64,72 +150,6 @@ proptest! {
         let reversed: String = text.chars().rev().collect();
         prop_assert_eq!(hasher.hash_text(&text, 1), hasher.hash_text(&reversed, 1));
         prop_assert_eq!(hasher.hash_text(&text, n).is_empty(), text.is_empty());
-    }
-}
-
-/// Two sets of `union` tokens in all, of which `shared` are in both.
-fn pair(first: u64, union: u64, shared: u64) -> (Vec<u64>, Vec<u64>) {
-    let only_one = (union - shared) / 2;
-    (consecutive(first, shared + only_one), {
-        let mut two = consecutive(first, shared);
-        two.extend(consecutive(first + shared + only_one, union - shared - only_one));
-        two
-    })
-}
-
-#[test]
-fn the_estimate_is_unbiased_and_no_worse_than_independent_permutations() {
-    let (k, seeds) = (128, 2000);
-    for (union, shared) in [(2, 1), (5, 4), (10, 2), (20, 16), (100, 50), (100, 95), (1000, 800)] {
-        let exact = shared as f64 / union as f64;
-        let errors: Vec<f64> = (0..seeds)
-            .map(|seed| {
-                let hasher = MinHasher::with_seed(k, seed);
-                let (one, two) = pair(seed * 100_000, union, shared);
-                MinHasher::similarity(&hasher.hash_tokens(&one), &hasher.hash_tokens(&two)) - exact
-            })
-            .collect();
-        let count = errors.len() as f64;
-        let bias = errors.iter().sum::<f64>() / count;
-        let mean_square = errors.iter().map(|error| error * error).sum::<f64>() / count;
-        let standard_error = (mean_square / count).sqrt();
-        assert!(bias.abs() < 4.0 * standard_error, "bias {bias} at {shared} of {union}");
-        let independent = exact * (1.0 - exact) / k as f64;
-        // The mean square of 2000 errors is itself known to a few per cent.
-        let ratio = mean_square / independent;
-        println!(
-            "{shared:>4} of {union:>4}: variance {ratio:.2} of that of independent permutations"
-        );
-        assert!(ratio < 1.1, "variance {ratio} at {shared} of {union}");
-    }
-}
-
-#[test]
-fn a_pair_at_the_threshold_becomes_a_candidate_as_often_as_promised() {
-    // Sets of four in five, down to the smallest: their slots are the least independent.
-    let banding = mithril_dedup::Banding::for_recall(0.8, 0.99, 128).unwrap();
-    let seeds = 20_000;
-    for (union, shared) in [(5, 4), (10, 8), (20, 16), (50, 40), (200, 160), (1000, 800)] {
-        let mut missed = 0;
-        for seed in 0..seeds {
-            let hasher = MinHasher::with_seed(128, seed);
-            let (one, two) = pair(seed * 100_000, union, shared);
-            let bands = |tokens: &[u64]| {
-                let mut bands = vec![0; banding.bands];
-                MinHashSignature::band_hashes(
-                    &hasher.hash_tokens(tokens).values,
-                    banding.rows,
-                    &mut bands,
-                );
-                bands
-            };
-            let found = bands(&one).iter().zip(&bands(&two)).any(|(a, b)| a == b);
-            missed += u64::from(!found);
-        }
-        let recall = 1.0 - missed as f64 / seeds as f64;
-        println!("{shared:>4} of {union:>4}: recall {recall:.4}");
-        let deviation = (0.99_f64 * 0.01 / seeds as f64).sqrt();
-        assert!(recall > 0.99 - 4.0 * deviation, "recall {recall} at {shared} of {union}");
     }
 }
 

@@ -63,7 +63,7 @@ impl Sketches {
                         if let Some(flag) = has_shingles.get_mut(index) {
                             *flag = true;
                         }
-                        hasher.sketch(tokens, values);
+                        hasher.sketch(tokens, values)?;
                         MinHashSignature::band_hashes(values, band_rows, out);
                         if let Some(place) = kept.chunks_mut(permutations).nth(index) {
                             place.copy_from_slice(values);

@@ -1,29 +1,71 @@
 //! The sketch: from a set of tokens to its signature.
 
-use super::{GOLDEN, MinHashSignature, mix, ngram};
+use super::datasketch::{self, DatasketchScheme, Permutations};
+use super::sketch::{Family, Kernel};
+use super::{MinHashSignature, ngram};
 use crate::{MithrilError, Result};
+use std::fmt;
+use std::sync::Arc;
 
 /// The most values that a signature can have.
 pub const MAX_PERMUTATIONS: usize = 4096;
 
-/// The bits of a value that hold a hash; the ones above hold the round.
-const HASH_BITS: u32 = 48;
-const HASH_MASK: u64 = (1 << HASH_BITS) - 1;
+/// How the values of a signature are computed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Scheme {
+    /// Fast similarity sketching: the fastest, and the one with the smallest error.
+    #[default]
+    Similarity,
+    /// The values of the Python package datasketch, for those who have stored some.
+    Datasketch(DatasketchScheme),
+}
 
 /// Makes `MinHash` signatures of `num_permutations` values.
 ///
-/// The method is fast similarity sketching: in each of the first `k` rounds every token throws one
-/// hash into one of the `k` slots, chosen by that hash; in round `k + i` every token throws into
-/// slot `i`. A slot keeps its smallest value, and a value begins with its round, so the sketch can
-/// stop after the first round that leaves no slot empty. A set of n tokens costs about
-/// `n + k·ln k` hashes instead of `n·k`, and the variance of the estimate is at or below that of k
+/// The method is fast similarity sketching (Dahlgaard, Knudsen and Thorup, FOCS 2017) with balanced
+/// rounds: each token has an order of its own in which it throws into the slots, one in each round; a
+/// slot keeps the smallest value of the earliest round. A set of n tokens costs about `n + k·ln k`
+/// operations instead of `n·k`, and the variance of the estimate is at or below that of k
 /// independent permutations.
 ///
-/// Equal `num_permutations` and `seed` give equal signatures on every machine.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Equal `num_permutations` and `seed` give equal signatures on every machine. Making a hasher fills
+/// a table for `num_permutations`; a clone shares it.
+#[derive(Clone)]
 pub struct MinHasher {
     num_permutations: usize,
     seed: u64,
+    scheme: Scheme,
+    tables: Tables,
+    kernel: Kernel,
+}
+
+/// What the scheme computes with.
+#[derive(Clone)]
+enum Tables {
+    Similarity(Arc<Family>),
+    Datasketch(Arc<Permutations>),
+}
+
+impl PartialEq for MinHasher {
+    /// Whether the two give the same signatures.
+    fn eq(&self, other: &Self) -> bool {
+        let what = |hasher: &Self| (hasher.num_permutations, hasher.seed, hasher.scheme);
+        what(self) == what(other)
+    }
+}
+
+impl Eq for MinHasher {}
+
+impl fmt::Debug for MinHasher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MinHasher")
+            .field("num_permutations", &self.num_permutations)
+            .field("seed", &self.seed)
+            .field("scheme", &self.scheme)
+            .field("kernel", &self.kernel)
+            .finish_non_exhaustive()
+    }
 }
 
 impl MinHasher {
@@ -61,12 +103,41 @@ impl MinHasher {
     ///
     /// [`MithrilError::InvalidArgument`] when `num_permutations` is not in 1..=4096.
     pub fn try_with_seed(num_permutations: usize, seed: u64) -> Result<Self> {
-        if (1..=MAX_PERMUTATIONS).contains(&num_permutations) {
-            return Ok(Self { num_permutations, seed });
+        Self::try_with_scheme(num_permutations, seed, Scheme::Similarity)
+    }
+
+    /// A hasher of another [`Scheme`].
+    ///
+    /// # Errors
+    ///
+    /// [`MithrilError::InvalidArgument`] when `num_permutations` is not in 1..=4096, or the scheme has
+    /// no such seed: those of datasketch have 32 bits.
+    ///
+    /// ```
+    /// use mithril_core::MinHasher;
+    /// use mithril_core::minhash::{DatasketchScheme, Scheme, datasketch::token_hash};
+    ///
+    /// // MinHash(num_perm=2, seed=1); update(b"word")
+    /// let affine32 = DatasketchScheme::Affine32;
+    /// let hasher = MinHasher::try_with_scheme(2, 1, Scheme::Datasketch(affine32))?;
+    /// let signature = hasher.hash_tokens(&[token_hash(affine32, b"word")]);
+    /// assert_eq!(signature.values.len(), 2);
+    /// # Ok::<(), mithril_core::MithrilError>(())
+    /// ```
+    pub fn try_with_scheme(num_permutations: usize, seed: u64, scheme: Scheme) -> Result<Self> {
+        if !(1..=MAX_PERMUTATIONS).contains(&num_permutations) {
+            return Err(MithrilError::InvalidArgument(format!(
+                "num_permutations must be between 1 and {MAX_PERMUTATIONS}, not {num_permutations}"
+            )));
         }
-        Err(MithrilError::InvalidArgument(format!(
-            "num_permutations must be between 1 and {MAX_PERMUTATIONS}, not {num_permutations}"
-        )))
+        let tables = match scheme {
+            Scheme::Similarity => Tables::Similarity(Arc::new(Family::new(num_permutations, seed))),
+            Scheme::Datasketch(scheme) => {
+                let permutations = Permutations::new(num_permutations, seed, scheme)?;
+                Tables::Datasketch(Arc::new(permutations))
+            }
+        };
+        Ok(Self { num_permutations, seed, scheme, tables, kernel: Kernel::best() })
     }
 
     /// The number of values in a signature.
@@ -81,7 +152,35 @@ impl MinHasher {
         self.seed
     }
 
+    /// The scheme.
+    #[must_use]
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
+    /// The same hasher on a kernel that may not be the fastest, for tests and benchmarks: the values
+    /// are the same on all.
+    ///
+    /// # Errors
+    ///
+    /// [`MithrilError::InvalidArgument`] when this machine cannot run it.
+    pub fn force_kernel(self, kernel: Kernel) -> Result<Self> {
+        if Kernel::available().contains(&kernel) {
+            return Ok(Self { kernel, ..self });
+        }
+        Err(MithrilError::InvalidArgument(format!("this machine cannot run {kernel:?}")))
+    }
+
+    /// The kernel in use.
+    #[must_use]
+    pub fn kernel(&self) -> Kernel {
+        self.kernel
+    }
+
     /// The signature of a set of tokens; order and repetition change nothing.
+    ///
+    /// Tokens are hashes, of any quality, as [`ngram`] makes them from text. For datasketch's
+    /// values they are what its `hashfunc` gives, as [`datasketch::token_hash`] does.
     ///
     /// ```
     /// use mithril_core::MinHasher;
@@ -91,13 +190,14 @@ impl MinHasher {
     #[must_use]
     pub fn hash_tokens(&self, tokens: &[u64]) -> MinHashSignature {
         let mut values = vec![MinHashSignature::EMPTY; self.num_permutations];
-        self.sketch(tokens, &mut values);
+        self.fill(tokens, &mut values);
         MinHashSignature { values }
     }
 
     /// The signature of the n-grams of the Unicode scalar values of `text`.
     ///
-    /// A text shorter than `ngram_size` is one n-gram; the empty text has the empty signature.
+    /// A text shorter than `ngram_size` is one n-gram; the empty text has the empty signature. The
+    /// token of an n-gram is its [`ngram`] hash, and for datasketch's values that of its UTF-8 bytes.
     ///
     /// ```
     /// use mithril_core::MinHasher;
@@ -110,44 +210,50 @@ impl MinHasher {
     #[must_use]
     pub fn hash_text(&self, text: &str, ngram_size: usize) -> MinHashSignature {
         let (mut tokens, mut hashes) = (Vec::new(), Vec::new());
-        ngram::char_ngram_hashes(text, ngram_size, &mut tokens, &mut hashes);
+        match self.scheme {
+            Scheme::Similarity => {
+                ngram::char_ngram_hashes(text, ngram_size, &mut tokens, &mut hashes);
+            }
+            Scheme::Datasketch(scheme) => {
+                let ngrams = ngram::char_ngrams(text, ngram_size);
+                hashes.extend(ngrams.map(|gram| datasketch::token_hash(scheme, gram.as_bytes())));
+            }
+        }
         self.hash_tokens(&hashes)
     }
 
-    /// Sketches `tokens` into `values`, of which there must be `num_permutations`.
+    /// Sketches `tokens` into `values`, which are overwritten: [`hash_tokens`](Self::hash_tokens)
+    /// without the allocation.
     ///
-    /// What `values` held is overwritten. This is [`hash_tokens`](Self::hash_tokens) without the
-    /// allocation; with a slice of another length the result is that of a hasher of that length.
-    pub fn sketch(&self, tokens: &[u64], values: &mut [u64]) {
-        values.fill(MinHashSignature::EMPTY);
-        let slots = values.len() as u64;
-        if tokens.is_empty() || slots == 0 {
-            return;
+    /// # Errors
+    ///
+    /// [`MithrilError::InvalidArgument`] when `values` does not have `num_permutations` places.
+    ///
+    /// ```
+    /// use mithril_core::MinHasher;
+    /// let hasher = MinHasher::new(64);
+    /// let mut values = [0; 64];
+    /// hasher.sketch(&[1, 2, 3], &mut values)?;
+    /// assert_eq!(values[..], hasher.hash_tokens(&[1, 2, 3]).values);
+    /// assert!(hasher.sketch(&[1, 2, 3], &mut values[1..]).is_err());
+    /// # Ok::<(), mithril_core::MithrilError>(())
+    /// ```
+    pub fn sketch(&self, tokens: &[u64], values: &mut [u64]) -> Result<()> {
+        if values.len() != self.num_permutations {
+            return Err(MithrilError::InvalidArgument(format!(
+                "a signature has {} values, and there is room for {}",
+                self.num_permutations,
+                values.len()
+            )));
         }
-        let seed = mix(self.seed.wrapping_add(GOLDEN));
-        let mut empty = values.len();
-        for round in 0..2 * slots {
-            let offset = seed.wrapping_add(round.wrapping_mul(GOLDEN));
-            for &token in tokens {
-                // Token and round go through two mixers: one alone leaves the rounds of
-                // consecutive integers correlated, as both then only add a constant.
-                let hash = mix(mix(token ^ seed).wrapping_add(offset));
-                let slot = if round < slots {
-                    // The upper half scaled to the number of slots (Lemire, *Fast random integer
-                    // generation in an interval*, 2019): no division.
-                    ((hash >> 32) * slots) >> 32
-                } else {
-                    round - slots
-                };
-                let value = (round << HASH_BITS) | (hash & HASH_MASK);
-                if let Some(kept) = values.get_mut(slot as usize) {
-                    empty -= usize::from(*kept == MinHashSignature::EMPTY);
-                    *kept = value.min(*kept);
-                }
-            }
-            if empty == 0 {
-                return;
-            }
+        self.fill(tokens, values);
+        Ok(())
+    }
+
+    fn fill(&self, tokens: &[u64], values: &mut [u64]) {
+        match &self.tables {
+            Tables::Similarity(family) => self.kernel.sketch(family, tokens, values),
+            Tables::Datasketch(permutations) => permutations.sketch(tokens, values),
         }
     }
 
@@ -176,8 +282,10 @@ impl MinHasher {
     /// [`MithrilError::InvalidArgument`] when the two have different lengths.
     pub fn try_similarity(one: &[u64], two: &[u64]) -> Result<f64> {
         Self::check_lengths(one, two)?;
-        let agree =
-            one.iter().zip(two).filter(|(a, b)| a == b && **a != MinHashSignature::EMPTY).count();
+        if MinHashSignature::are_of_nothing(one) {
+            return Ok(0.0);
+        }
+        let agree = one.iter().zip(two).filter(|(one, two)| one == two).count();
         Ok(agree as f64 / one.len().max(1) as f64)
     }
 

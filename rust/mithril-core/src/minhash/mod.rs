@@ -10,21 +10,29 @@
 //! - the element-wise minimum of two signatures is the signature of the union;
 //! - for two sets with Jaccard similarity J, each pair of values agrees with probability J.
 
+pub mod datasketch;
 mod hasher;
 pub mod ngram;
 mod signature;
+mod sketch;
 
-pub use hasher::{MAX_PERMUTATIONS, MinHasher};
+pub use datasketch::DatasketchScheme;
+pub use hasher::{MAX_PERMUTATIONS, MinHasher, Scheme};
 pub use signature::MinHashSignature;
+pub use sketch::Kernel;
 
 /// A bijection of 64 bits in which every input bit changes every output bit with probability near
 /// one half: the finaliser of `SplitMix64` (Steele, Lea and Flood, *Fast splittable pseudorandom
 /// number generators*, OOPSLA 2014, variant 13 of Stafford).
 const fn mix(mut value: u64) -> u64 {
-    value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    value = (value ^ (value >> 30)).wrapping_mul(MIX_ONE);
+    value = (value ^ (value >> 27)).wrapping_mul(MIX_TWO);
     value ^ (value >> 31)
 }
+
+/// The multipliers of [`mix`].
+const MIX_ONE: u64 = 0xbf58_476d_1ce4_e5b9;
+const MIX_TWO: u64 = 0x94d0_49bb_1331_11eb;
 
 /// 2⁶⁴ divided by the golden ratio, the increment of `SplitMix64`.
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;

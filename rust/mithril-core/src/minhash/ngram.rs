@@ -73,3 +73,12 @@ pub fn char_ngram_hashes(text: &str, n: usize, tokens: &mut Vec<u64>, out: &mut 
     tokens.extend(text.chars().map(|scalar| token_hash(scalar.encode_utf8(&mut utf8).as_bytes())));
     ngram_hashes(tokens, n, out);
 }
+
+/// The n-grams of the Unicode scalar values of `text`: all of it if it is shorter than `n`, none if it
+/// is empty.
+pub(super) fn char_ngrams(text: &str, n: usize) -> impl Iterator<Item = &str> {
+    let n = n.clamp(1, text.chars().count().max(1));
+    let starts = text.char_indices().map(|(start, _)| start);
+    let ends = text.char_indices().map(|(start, scalar)| start + scalar.len_utf8());
+    starts.zip(ends.skip(n - 1)).filter_map(|(start, end)| text.get(start..end))
+}

@@ -5,7 +5,8 @@ use super::{GOLDEN, MinHasher, mix};
 /// The `k` values that stand for a set; made by [`MinHasher`].
 ///
 /// A value holds the round in which its slot was filled in its upper 16 bits and a hash in the
-/// lower 48; a slot that nothing filled, which happens only to the empty set, is [`u64::MAX`].
+/// lower 48; a slot that nothing filled, which happens only to the empty set, is [`u64::MAX`]. The
+/// values of datasketch's 32-bit schemes are below 2³², and those of the empty set [`u32::MAX`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct MinHashSignature {
     /// The values, one for each of the `k` slots.
@@ -24,7 +25,13 @@ impl MinHashSignature {
     /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.values.iter().all(|&value| value == Self::EMPTY)
+        Self::are_of_nothing(&self.values)
+    }
+
+    /// Whether the values are those of the empty set, in whatever scheme.
+    pub(super) fn are_of_nothing(values: &[u64]) -> bool {
+        let all_are = |empty: u64| values.iter().all(|&value| value == empty);
+        all_are(Self::EMPTY) || all_are(u32::MAX.into())
     }
 
     /// One hash for each of `num_bands` bands of `values.len() / num_bands` values each.
@@ -54,9 +61,16 @@ impl MinHashSignature {
     ///
     /// Places for which `values` has no full band are left as they are. A hash depends on the
     /// position of its band, so one table can hold all bands.
+    ///
+    /// Bands take the values in the order of the triangular numbers 0, 1, 3, 6, 10, … modulo the next
+    /// power of two, which meets every position once: the values of a small set that stand side by
+    /// side, or at equal distances, depend on each other, and those of one band should not.
     pub fn band_hashes(values: &[u64], rows: usize, hashes: &mut [u64]) {
-        for ((band, hash), position) in values.chunks_exact(rows.max(1)).zip(hashes).zip(1_u64..) {
-            *hash = band.iter().fold(position.wrapping_mul(GOLDEN), |sum, &value| {
+        let mut order = triangular(values.len()).filter_map(|at| values.get(at));
+        let bands = values.len() / rows.max(1);
+        for (hash, position) in hashes.iter_mut().take(bands).zip(1_u64..) {
+            let band = order.by_ref().take(rows.max(1));
+            *hash = band.fold(position.wrapping_mul(GOLDEN), |sum, &value| {
                 mix(sum ^ value).wrapping_add(GOLDEN)
             });
         }
@@ -81,4 +95,14 @@ impl MinHashSignature {
         let values = self.values.iter().zip(&other.values).map(|(&a, &b)| a.min(b)).collect();
         Ok(Self { values })
     }
+}
+
+/// The positions below `count`, each once, by the triangular numbers modulo the next power of two.
+fn triangular(count: usize) -> impl Iterator<Item = usize> {
+    let mask = count.next_power_of_two().wrapping_sub(1);
+    let next = move |at: &mut usize, step| {
+        *at = (*at + step) & mask;
+        Some(*at)
+    };
+    (0..=mask).scan(0, next).filter(move |&at| at < count)
 }
