@@ -14,7 +14,7 @@ use arrow::datatypes::Int32Type;
 use mithril_core::NoopProgress;
 use mithril_dedup::{
     Control, DedupError, DedupOptions, Deduplication, Deduplicator, Documents, Keep, Shingle,
-    Shingler, Verify,
+    Shingler, Shingling, Verify,
 };
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -30,8 +30,12 @@ fn run(texts: &[Option<String>], options: &DedupOptions) -> Deduplication {
         .unwrap()
 }
 
+fn of_ngrams(ngram: usize) -> Shingling {
+    Shingling { ngram, ..Shingling::default() }
+}
+
 fn jaccard(one: &str, two: &str, options: &DedupOptions) -> f64 {
-    let mut shingler = Shingler::new(options);
+    let mut shingler = Shingler::new(options.shingling);
     let one: BTreeSet<u64> = shingler.set(one).into_iter().collect();
     let two: BTreeSet<u64> = shingler.set(two).into_iter().collect();
     let union = one.union(&two).count();
@@ -81,7 +85,8 @@ proptest! {
     fn with_a_recall_near_one_the_rows_removed_are_the_naive_ones(texts in corpus(), ngram in 1_usize..4) {
         // One row a band: a pair at the threshold is missed with probability 10⁻⁹.
         let options = DedupOptions {
-            threshold: 0.5, recall: 0.999_999_999, permutations: 512, shingle: Shingle::Words, ngram,
+            threshold: 0.5, recall: 0.999_999_999, permutations: 512,
+            shingling: Shingling { shingle: Shingle::Words, ngram, ..Shingling::default() },
             ..DedupOptions::default()
         };
         let result = run(&texts, &options);
@@ -96,7 +101,7 @@ proptest! {
 
     #[test]
     fn threads_and_chunks_change_nothing(texts in corpus()) {
-        let options = DedupOptions { threshold: 0.4, ngram: 2, ..DedupOptions::default() };
+        let options = DedupOptions { threshold: 0.4, shingling: of_ngrams(2), ..DedupOptions::default() };
         let one = run(&texts, &DedupOptions { threads: Some(1), ..options.clone() });
         let many = Deduplicator::try_new(DedupOptions { threads: Some(3), ..options }).unwrap();
         let chunks = texts.chunks(7).map(|chunk| Arc::new(StringArray::from(chunk.to_vec())) as ArrayRef);
@@ -136,7 +141,7 @@ fn a_block_after_the_first_is_decided_like_the_first() {
 #[test]
 fn a_chain_is_not_a_cluster() {
     // J(A, B) = J(B, C) = 17/21 > 0.8, J(A, C) < 0.8.
-    let options = DedupOptions { ngram: 1, ..DedupOptions::default() };
+    let options = DedupOptions { shingling: of_ngrams(1), ..DedupOptions::default() };
     let texts = [words(0..19), words(2..21), words(4..23)];
     let result = run(&texts, &options);
     assert_eq!(result.keep, [true, false, true]);
@@ -256,7 +261,7 @@ fn options_out_of_range_say_what_they_accept() {
         (DedupOptions { threshold: f64::NAN, ..default() }, "threshold"),
         (DedupOptions { recall: 1.0, ..default() }, "recall"),
         (DedupOptions { permutations: 5000, ..default() }, "permutations"),
-        (DedupOptions { ngram: 0, ..default() }, "ngram"),
+        (DedupOptions { shingling: of_ngrams(0), ..default() }, "ngram"),
         (DedupOptions { threads: Some(0), ..default() }, "threads"),
         (DedupOptions { threshold: 0.01, ..default() }, "permutations"),
     ] {

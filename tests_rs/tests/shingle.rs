@@ -7,12 +7,12 @@
     reason = "a test that cannot go on has failed"
 )]
 
-use mithril_dedup::{DedupOptions, Shingle, Shingler};
+use mithril_dedup::{Shingle, Shingler, Shingling};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
-fn options(shingle: Shingle, ngram: usize) -> DedupOptions {
-    DedupOptions { shingle, ngram, ..DedupOptions::default() }
+fn options(shingle: Shingle, ngram: usize) -> Shingling {
+    Shingling { shingle, ngram, ..Shingling::default() }
 }
 
 /// The set of shingles as sequences of strings.
@@ -65,7 +65,7 @@ proptest! {
         one in texts(), two in texts(), ngram in 1_usize..7, by_chars in any::<bool>(),
     ) {
         let shingle = if by_chars { Shingle::Chars } else { Shingle::Whitespace };
-        let mut shingler = Shingler::new(&options(shingle, ngram));
+        let mut shingler = Shingler::new(options(shingle, ngram));
         let set = |shingler: &mut Shingler, text: &str| -> BTreeSet<u64> {
             shingler.hashes(text).iter().copied().collect()
         };
@@ -79,7 +79,7 @@ proptest! {
 }
 
 fn count(shingle: Shingle, ngram: usize, text: &str) -> usize {
-    Shingler::new(&options(shingle, ngram)).hashes(text).len()
+    Shingler::new(options(shingle, ngram)).hashes(text).len()
 }
 
 #[test]
@@ -110,9 +110,9 @@ fn auto_cuts_a_text_without_words_into_characters() {
 
 #[test]
 fn case_matters_only_when_asked() {
-    let mut exact = Shingler::new(&DedupOptions { lowercase: false, ..options(Shingle::Words, 1) });
+    let mut exact = Shingler::new(Shingling { lowercase: false, ..options(Shingle::Words, 1) });
     assert_ne!(exact.set("Straße"), exact.set("STRASSE"));
-    let mut folded = Shingler::new(&options(Shingle::Words, 1));
+    let mut folded = Shingler::new(options(Shingle::Words, 1));
     assert_eq!(folded.set("ὈΔΥΣΣΕΎΣ"), folded.set("ὀδυσσεύς"));
 }
 
@@ -124,6 +124,6 @@ fn shingles_that_a_polynomial_modulo_a_power_of_two_confuses_are_told_apart() {
             |index: u32| if (index.count_ones() + flip).is_multiple_of(2) { "foo" } else { "bar" };
         (0..1024).map(word).collect::<Vec<_>>().join(" ")
     };
-    let mut shingler = Shingler::new(&options(Shingle::Whitespace, 1024));
+    let mut shingler = Shingler::new(options(Shingle::Whitespace, 1024));
     assert_ne!(shingler.set(&sequence(0)), shingler.set(&sequence(1)));
 }

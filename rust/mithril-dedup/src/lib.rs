@@ -32,6 +32,6 @@ pub use deduplicator::{Deduplication, Deduplicator, Duplicate};
 pub use documents::{Documents, MAX_DOCUMENTS, TextBuilder};
 pub use error::{DedupError, Result, Source};
 pub use files::{FileOptions, InputFormat, OutputFormat, dedup_files};
-pub use options::{DedupOptions, Keep, Shingle, Verify};
+pub use options::{DedupOptions, Keep, Shingle, Shingling, Verify};
 pub use report::{Clusters, Files, Report, Seconds};
 pub use shingle::Shingler;

@@ -23,6 +23,38 @@ pub enum Shingle {
     Chars,
 }
 
+/// How a text becomes shingles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shingling {
+    /// How a text becomes tokens.
+    pub shingle: Shingle,
+    /// The number of tokens in a shingle, at least 1.
+    pub ngram: usize,
+    /// Whether texts are lower-cased before they are cut into tokens.
+    pub lowercase: bool,
+}
+
+impl Default for Shingling {
+    /// Shingles of five words in lower case.
+    fn default() -> Self {
+        Self { shingle: Shingle::Auto, ngram: 5, lowercase: true }
+    }
+}
+
+impl Shingling {
+    /// Checks every field.
+    ///
+    /// # Errors
+    ///
+    /// [`DedupError::InvalidArgument`], which names the option and what it accepts.
+    pub fn check(&self) -> Result<()> {
+        if self.ngram == 0 {
+            return Err(DedupError::InvalidArgument("ngram must be at least 1".to_owned()));
+        }
+        Ok(())
+    }
+}
+
 /// What a candidate pair must pass before a row is removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -52,8 +84,9 @@ pub enum Keep {
 /// The options of a [`Deduplicator`](crate::Deduplicator).
 ///
 /// ```
-/// use mithril_dedup::{DedupOptions, Shingle};
-/// let options = DedupOptions { threshold: 0.7, shingle: Shingle::Chars, ..DedupOptions::default() };
+/// use mithril_dedup::{DedupOptions, Shingle, Shingling};
+/// let shingling = Shingling { shingle: Shingle::Chars, ..Shingling::default() };
+/// let options = DedupOptions { threshold: 0.7, shingling, ..DedupOptions::default() };
 /// assert_eq!(options.recall, 0.99);
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -66,12 +99,9 @@ pub struct DedupOptions {
     pub permutations: usize,
     /// The seed of the sketch.
     pub seed: u64,
-    /// How a text becomes tokens.
-    pub shingle: Shingle,
-    /// The number of tokens in a shingle, at least 1.
-    pub ngram: usize,
-    /// Whether texts are lower-cased before they are cut into tokens.
-    pub lowercase: bool,
+    /// How a text becomes shingles.
+    #[serde(flatten)]
+    pub shingling: Shingling,
     /// What a candidate pair must pass.
     pub verify: Verify,
     /// Which row of several alike is kept.
@@ -87,9 +117,7 @@ impl Default for DedupOptions {
             recall: 0.99,
             permutations: 128,
             seed: 42,
-            shingle: Shingle::Auto,
-            ngram: 5,
-            lowercase: true,
+            shingling: Shingling::default(),
             verify: Verify::Exact,
             keep: Keep::First,
             threads: None,
@@ -120,9 +148,7 @@ impl DedupOptions {
                 self.permutations
             ));
         }
-        if self.ngram == 0 {
-            return wrong("ngram must be at least 1".to_owned());
-        }
+        self.shingling.check()?;
         if let Some(threads) = self.threads
             && !(1..=MAX_THREADS).contains(&threads)
         {

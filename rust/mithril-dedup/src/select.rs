@@ -80,7 +80,7 @@ pub(crate) fn select(
     control.begin("matching", buckets.len() as u64);
     let mut kept_in: Vec<Vec<u32>> = vec![Vec::new(); buckets.count()];
     let mut selection = Selection { removed: Vec::new(), candidate_pairs: 0, verified_pairs: 0 };
-    let mut shingler = Shingler::new(options);
+    let mut shingler = Shingler::new(options.shingling);
     for start in (0..buckets.len()).step_by(BLOCK) {
         let block = start..(start + BLOCK).min(buckets.len());
         let first = buckets.get(start).map_or(0, |(document, _)| document);

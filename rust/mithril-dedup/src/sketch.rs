@@ -50,7 +50,7 @@ impl Sketches {
             .zip(has_shingles.par_chunks_mut(CHUNK))
             .zip(kept_values.par_iter_mut())
             .try_for_each_init(
-                || (Shingler::new(options), vec![0; permutations]),
+                || (Shingler::new(options.shingling), vec![0; permutations]),
                 |(shingler, values), (((rows, hashes), has_shingles), kept)| {
                     for (index, (&row, out)) in
                         rows.iter().zip(hashes.chunks_mut(bands)).enumerate()

@@ -2,7 +2,7 @@
 
 mod tokens;
 
-use crate::options::{DedupOptions, Shingle};
+use crate::options::{Shingle, Shingling};
 use mithril_core::minhash::ngram::ngram_hashes;
 
 /// Cuts texts into shingles. One belongs to one thread: its buffers are used again and again.
@@ -11,34 +11,25 @@ use mithril_core::minhash::ngram::ngram_hashes;
 /// and a text without a token has none.
 ///
 /// ```
-/// use mithril_dedup::{DedupOptions, Shingler};
-/// let mut shingler = Shingler::new(&DedupOptions { ngram: 2, ..DedupOptions::default() });
+/// use mithril_dedup::{Shingler, Shingling};
+/// let mut shingler = Shingler::new(Shingling { ngram: 2, ..Shingling::default() });
 /// assert_eq!(shingler.hashes("To be, or not to be").len(), 5);
 /// assert_eq!(shingler.hashes("to").len(), 1);
 /// assert_eq!(shingler.hashes("").len(), 0);
 /// ```
 #[derive(Debug, Clone)]
 pub struct Shingler {
-    shingle: Shingle,
-    ngram: usize,
-    lowercase: bool,
+    shingling: Shingling,
     lowered: String,
     tokens: Vec<u64>,
     hashes: Vec<u64>,
 }
 
 impl Shingler {
-    /// A shingler for the `shingle`, `ngram` and `lowercase` of the options.
+    /// A shingler with buffers of its own.
     #[must_use]
-    pub fn new(options: &DedupOptions) -> Self {
-        Self {
-            shingle: options.shingle,
-            ngram: options.ngram,
-            lowercase: options.lowercase,
-            lowered: String::new(),
-            tokens: Vec::new(),
-            hashes: Vec::new(),
-        }
+    pub fn new(shingling: Shingling) -> Self {
+        Self { shingling, lowered: String::new(), tokens: Vec::new(), hashes: Vec::new() }
     }
 
     /// The hash of every shingle of `text` in its order, repetitions included.
@@ -48,7 +39,7 @@ impl Shingler {
     pub fn hashes(&mut self, text: &str) -> &[u64] {
         self.hashes.clear();
         self.tokens.clear();
-        let text = if self.lowercase {
+        let text = if self.shingling.lowercase {
             self.lowered.clear();
             if text.is_ascii() {
                 self.lowered.push_str(text);
@@ -62,13 +53,13 @@ impl Shingler {
         } else {
             text
         };
-        match self.shingle {
+        match self.shingling.shingle {
             Shingle::Auto => tokens::auto(text, &mut self.tokens),
             Shingle::Whitespace => tokens::whitespace(text, &mut self.tokens),
             Shingle::Words => tokens::words(text, &mut self.tokens),
             Shingle::Chars => tokens::chars(text, &mut self.tokens),
         }
-        ngram_hashes(&self.tokens, self.ngram, &mut self.hashes);
+        ngram_hashes(&self.tokens, self.shingling.ngram, &mut self.hashes);
         &self.hashes
     }
 
