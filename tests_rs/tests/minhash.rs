@@ -8,6 +8,7 @@
 )]
 
 use mithril_core::minhash::Kernel;
+use mithril_core::minhash::ngram::{ngram_hashes, scalar_hash, token_hash, token_hash_within};
 use mithril_core::{MinHashSignature, MinHasher};
 use proptest::prelude::*;
 
@@ -42,7 +43,7 @@ fn values_are_those_written_down() {
 const KNOWN_TOKENS: [u64; 4] =
     [0x0002_90b0_0000_0000, 0x0001_3558_8000_0000, 0x0001_873b_c000_0000, 0x0000_3558_819a_f2c8];
 const KNOWN_TEXT: [u64; 4] =
-    [0x0000_15c4_d058_1a78, 0x0000_5547_ee5e_02c9, 0x0000_66c4_8baf_aa25, 0x0000_2a2a_4703_76fc];
+    [0x0000_bbae_85f0_a267, 0x0001_bb4c_4000_0000, 0x0000_f15a_9a81_1175, 0x0000_104c_ce40_9d61];
 const KNOWN_BANDS: [u64; 2] = [0x2580_adf8_a300_9e53, 0xf516_cb30_0714_807b];
 const KNOWN_MANY: [u64; 5] = [
     0x0000_05ae_bbf2_105b,
@@ -151,6 +152,68 @@ proptest! {
         prop_assert_eq!(hasher.hash_text(&text, 1), hasher.hash_text(&reversed, 1));
         prop_assert_eq!(hasher.hash_text(&text, n).is_empty(), text.is_empty());
     }
+}
+
+/// The definition over integers of 128 bits.
+fn naive_ngrams(tokens: &[u64], n: usize) -> Vec<u64> {
+    let prime = (1_u128 << 61) - 1;
+    let base = 0x9e37_79b9_7f4a_7c15 % prime;
+    let mix = |mut x: u64| {
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        x ^ (x >> 31)
+    };
+    let sum = |run: &[u64]| {
+        run.iter().fold(0, |sum, &token| (sum * base + u128::from(token)) % prime) as u64
+    };
+    tokens.windows(n.clamp(1, tokens.len().max(1))).map(|run| mix(sum(run))).collect()
+}
+
+#[test]
+fn ngrams_have_the_hashes_of_the_definition() {
+    let largest = u64::MAX;
+    let prime = (1 << 61) - 1;
+    let mut tokens = random(200);
+    tokens.extend([0, 1, largest, prime, prime - 1, prime + 1, 2 * prime, 8 * prime, largest]);
+    tokens.extend([0; 70]);
+    tokens.extend([largest; 70]);
+    for n in (0..140).chain([348, 349, 350, 1000]) {
+        let mut hashes = vec![7];
+        ngram_hashes(&tokens, n, &mut hashes);
+        assert_eq!(hashes[1..], naive_ngrams(&tokens, n), "n = {n}");
+    }
+    for length in 0..9 {
+        let mut hashes = Vec::new();
+        ngram_hashes(&tokens[..length], 5, &mut hashes);
+        assert_eq!(hashes, naive_ngrams(&tokens[..length], 5), "{length} tokens");
+    }
+}
+
+#[test]
+fn a_token_has_one_hash_wherever_it_stands() {
+    let text = "a word, and words of 16, 17 and more bytes: internationalize, internationalized! "
+        .repeat(3);
+    let bytes = text.as_bytes();
+    let mut seen = std::collections::HashMap::new();
+    for start in 0..bytes.len() {
+        for end in start..=bytes.len().min(start + 40) {
+            let hash = token_hash(&bytes[start..end]);
+            assert_eq!(hash, token_hash_within(bytes, start, end));
+            assert_eq!(*seen.entry(hash).or_insert(&bytes[start..end]), &bytes[start..end]);
+        }
+    }
+    // Zeros at the end count, and no range is out of bounds.
+    assert_eq!(scalar_hash('字'), token_hash("字".as_bytes()));
+    assert_ne!(token_hash(b"a"), token_hash(b"a\0"));
+    assert_ne!(token_hash(b""), token_hash(b"\0"));
+    assert_eq!(token_hash_within(b"abc", 2, 1), token_hash(b""));
+    assert_eq!(token_hash_within(b"abc", 1, 9), token_hash(b""));
+    // Two random numbers of 64 bits are equal with a probability of 2⁻⁶⁴; three million make one in 10⁷.
+    let mut hashes: Vec<u64> =
+        (0..3_000_000_u32).map(|n| token_hash(n.to_string().as_bytes())).collect();
+    hashes.sort_unstable();
+    hashes.dedup();
+    assert_eq!(hashes.len(), 3_000_000);
 }
 
 #[test]

@@ -7,9 +7,12 @@
     reason = "a test that cannot go on has failed"
 )]
 
+use mithril_core::minhash::ngram::{ngram_hashes, token_hash};
 use mithril_dedup::{Shingle, Shingler, Shingling};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
+use unicode_script::{Script, UnicodeScript};
+use unicode_segmentation::UnicodeSegmentation;
 
 fn options(shingle: Shingle, ngram: usize) -> Shingling {
     Shingling { shingle, ngram, ..Shingling::default() }
@@ -27,8 +30,8 @@ fn naive(tokens: &[String], ngram: usize) -> BTreeSet<Vec<String>> {
 }
 
 /// The tokens of `chars` and `whitespace`, written as plainly as can be.
-fn naive_tokens(text: &str, shingle: Shingle) -> Vec<String> {
-    let lower = text.to_lowercase();
+fn naive_tokens(text: &str, shingle: Shingle, lowercase: bool) -> Vec<String> {
+    let lower = if lowercase { text.to_lowercase() } else { text.to_owned() };
     if shingle == Shingle::Chars {
         return lower.chars().map(String::from).collect();
     }
@@ -47,6 +50,124 @@ fn naive_tokens(text: &str, shingle: Shingle) -> Vec<String> {
     tokens
 }
 
+/// The tokens of `words` and `auto` by the complete implementation of UAX #29.
+fn complete_tokens(text: &str, shingle: Shingle, lowercase: bool) -> Vec<String> {
+    let text = if lowercase { text.to_lowercase() } else { text.to_owned() };
+    if matches!(shingle, Shingle::Chars | Shingle::Whitespace) {
+        // Lower case already, and no character has another one.
+        return naive_tokens(&text, shingle, false);
+    }
+    let is_unspaced = |word: &str| {
+        let script = word.chars().next().map(|scalar| scalar.script());
+        // Those that the tests have; all are in the documentation.
+        let scripts = [
+            Script::Han,
+            Script::Hiragana,
+            Script::Katakana,
+            Script::Bopomofo,
+            Script::Yi,
+            Script::Thai,
+            Script::Lao,
+            Script::Khmer,
+            Script::Myanmar,
+            Script::Tai_Le,
+            Script::New_Tai_Lue,
+            Script::Tai_Tham,
+            Script::Tai_Viet,
+            Script::Javanese,
+            Script::Balinese,
+            Script::Tibetan,
+        ];
+        shingle == Shingle::Auto && script.is_some_and(|script| scripts.contains(&script))
+    };
+    let mut tokens = Vec::new();
+    for word in text.unicode_words() {
+        if is_unspaced(word) {
+            tokens.extend(word.chars().map(String::from));
+        } else {
+            tokens.push(word.to_owned());
+        }
+    }
+    if tokens.is_empty() && shingle == Shingle::Auto {
+        tokens = naive_tokens(&text, Shingle::Whitespace, false);
+        tokens = tokens.iter().flat_map(|run| run.chars().map(String::from)).collect();
+    }
+    tokens
+}
+
+/// Compares every token in its place, for all ways to cut.
+fn check_tokens(text: &str) {
+    for shingle in [Shingle::Auto, Shingle::Words, Shingle::Whitespace, Shingle::Chars] {
+        for lowercase in [true, false] {
+            check_tokens_of(text, shingle, lowercase);
+        }
+    }
+}
+
+fn check_tokens_of(text: &str, shingle: Shingle, lowercase: bool) {
+    let is_right = |text: &str, tokens: &[String]| {
+        let mut expected = Vec::new();
+        for token in tokens {
+            ngram_hashes(&[token_hash(token.as_bytes())], 1, &mut expected);
+        }
+        Shingler::new(Shingling { shingle, ngram: 1, lowercase }).hashes(text) == expected
+    };
+    if !is_right(text, &complete_tokens(text, shingle, lowercase)) {
+        // The line that shows it, if one does.
+        let of = |text: &str| complete_tokens(text, shingle, lowercase);
+        let line = text.split('\n').find(|line| !is_right(line, &of(line))).unwrap_or(text);
+        panic!("{shingle:?}, lower case {lowercase}: {line:?} has the tokens {:?}", of(line));
+    }
+}
+
+#[test]
+fn every_character_is_cut_as_uax_29_says_among_neighbours_of_all_kinds() {
+    let neighbours = "a1_'.,: \u{e9}\u{6f22}\u{30ab}\u{2019}\u{30fc}\u{301}";
+    // All up to the end of Katakana and the full-width forms; of the others, which are alike in thousands or
+    // are left to the complete implementation, some.
+    let scalars: Vec<char> = ('\u{80}'..='\u{1ffff}')
+        .filter(|&scalar| {
+            matches!(scalar as u32, 0..0x3100 | 0xff00..0xfff0)
+                || (scalar as u32).is_multiple_of(61)
+        })
+        .collect();
+    mithril_core::par_compute(scalars, |scalar| {
+        let mut text = String::new();
+        for before in neighbours.chars() {
+            for after in neighbours.chars() {
+                text.extend([before, scalar, after, '\n', scalar, before, after, '\n']);
+                text.extend([
+                    before, after, scalar, '\n', before, scalar, scalar, after, '\n', 'x',
+                ]);
+            }
+        }
+        check_tokens_of(&text, Shingle::Auto, true);
+        check_tokens_of(&text, Shingle::Words, false);
+    });
+}
+
+#[test]
+fn characters_of_ascii_are_cut_alike_wherever_they_stand_in_a_block() {
+    let all: Vec<char> = "aZ09_.,;:' \n-\t\u{1c}\u{b}\u{0}\u{7f}".chars().collect();
+    let mut state = 1_u64;
+    for length in (0..200).chain([1000]) {
+        for _ in 0..100 {
+            let mut next = || {
+                state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+                all[(state >> 33) as usize % all.len()]
+            };
+            check_tokens(&(0..length).map(|_| next()).collect::<String>());
+        }
+    }
+    for byte in 0..128_u8 {
+        for at in [0, 1, 62, 63, 64, 65, 127, 128] {
+            let mut text = "a".repeat(130);
+            text.replace_range(at..=at, std::str::from_utf8(&[byte]).unwrap());
+            check_tokens(&text);
+        }
+    }
+}
+
 fn texts() -> impl Strategy<Value = String> {
     let token = prop_oneof![
         4 => "[a-cA-C]{1,3}",
@@ -57,8 +178,29 @@ fn texts() -> impl Strategy<Value = String> {
     prop::collection::vec(token, 0..30).prop_map(|tokens| tokens.join(" "))
 }
 
+/// Words of several scripts, marks, spaces and anything at all.
+fn any_text() -> impl Strategy<Value = String> {
+    let part = prop_oneof![
+        8 => "[a-zA-Z]{1,9}",
+        2 => "[0-9.,:;'_]{1,6}",
+        6 => prop::sample::select(vec![" ", "\n", "  ", "\t", "\u{3000}", "\u{a0}"]).prop_map(str::to_owned),
+        2 => "[а-яА-Яα-ωΑ-Ωß-ÿÀ-Ö]{1,9}",
+        2 => "[ぁ-んァ-ヶー一-龥。、「」]{1,9}",
+        1 => "[가-힣]{1,5}",
+        1 => "[\u{300}-\u{320}\u{200d}\u{fe0f}\u{ad}\u{e01}-\u{e4e}]{1,3}",
+        1 => "[ΣσςİIıﬁẞ’…—]{1,4}",
+        1 => any::<String>(),
+    ];
+    prop::collection::vec(part, 0..60).prop_map(|parts| parts.concat())
+}
+
 proptest! {
     #![proptest_config(mithril_tests::proptest_config())]
+
+    #[test]
+    fn any_text_is_cut_as_uax_29_says(text in any_text()) {
+        check_tokens(&text);
+    }
 
     #[test]
     fn sets_and_intersections_have_the_sizes_of_the_naive_ones(
@@ -70,8 +212,8 @@ proptest! {
             shingler.hashes(text).iter().copied().collect()
         };
         let (set_one, set_two) = (set(&mut shingler, &one), set(&mut shingler, &two));
-        let naive_one = naive(&naive_tokens(&one, shingle), ngram);
-        let naive_two = naive(&naive_tokens(&two, shingle), ngram);
+        let naive_one = naive(&naive_tokens(&one, shingle, true), ngram);
+        let naive_two = naive(&naive_tokens(&two, shingle, true), ngram);
         prop_assert_eq!(set_one.len(), naive_one.len());
         prop_assert_eq!(set_one.intersection(&set_two).count(), naive_one.intersection(&naive_two).count());
         prop_assert_eq!(shingler.set(&one), set_one.into_iter().collect::<Vec<_>>());

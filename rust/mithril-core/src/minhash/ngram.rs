@@ -8,19 +8,88 @@ const PRIME: u64 = (1 << 61) - 1;
 /// The base of the polynomial: 2⁶⁴ divided by the golden ratio, modulo the prime.
 const BASE: u64 = super::GOLDEN % PRIME;
 
-/// `a · b + c` modulo the prime, for numbers below it.
+/// Tokens of up to so many bytes are hashed with one multiplication.
+const SHORT: usize = 16;
+/// Odd numbers, hexadecimal digits of e. No UTF-8 text begins like the first, so that no product
+/// is 0.
+const SHORT_LOW: u64 = 0x2b7e_1516_28ae_d2a7;
+const SHORT_HIGH: u64 = 0xbf71_5880_9cf4_f3c7;
+/// The upper limit of n-grams that are composed; longer ones are rolled, two steps each.
+const COMPOSED: usize = 64;
+
+/// `a · b + c` modulo the prime, but for a multiple of it: below 2⁶² for `a` below 2⁶² and `b` below 2⁶¹.
+#[inline]
 fn multiply_add(a: u64, b: u64, c: u64) -> u64 {
-    let product = u128::from(a) * u128::from(b) + u128::from(c);
-    // 2⁶¹ is 1: the upper bits are added to the lower.
-    let folded = (product as u64 & PRIME) + (product >> 61) as u64;
-    if folded >= PRIME { folded - PRIME } else { folded }
+    let product = u128::from(a).wrapping_mul(u128::from(b)).wrapping_add(u128::from(c));
+    // 2⁶¹ is 1: the upper bits are added to the lower. The second time brings what is left below 2⁶¹ + 4.
+    let folded = (product as u64 & PRIME).wrapping_add((product >> 61) as u64);
+    (folded & PRIME).wrapping_add(folded >> 61)
 }
 
-/// The hash of a token: XXH3-64 of its bytes.
+/// The number below the prime that `number`, below 2⁶², stands for.
+#[inline]
+fn reduced(number: u64) -> u64 {
+    // The smaller of the two, as a difference below 0 is a large number.
+    number.min(number.wrapping_sub(PRIME))
+}
+
+/// The hash of a token.
+///
+/// Of up to 16 bytes `x` and `y`, two little-endian integers of eight bytes each, filled up with zeros:
+/// both halves of the product `(x ⊕ A) · (y ⊕ (B + 2·length))` by exclusive or. Of more bytes: XXH3-64.
 #[must_use]
 #[inline]
 pub fn token_hash(token: &[u8]) -> u64 {
-    xxhash_rust::xxh3::xxh3_64(token)
+    if token.len() > SHORT {
+        return xxhash_rust::xxh3::xxh3_64(token);
+    }
+    let mut bytes = [0; SHORT];
+    bytes.iter_mut().zip(token).for_each(|(place, byte)| *place = *byte);
+    short_hash(u128::from_le_bytes(bytes), token.len())
+}
+
+/// [`token_hash`] of `bytes[start..end]`, which takes half the time where 16 bytes follow `start`.
+///
+/// A range that is none in `bytes` is that of an empty token.
+#[must_use]
+#[inline]
+pub fn token_hash_within(bytes: &[u8], start: usize, end: usize) -> u64 {
+    let length = end.wrapping_sub(start);
+    if length <= SHORT
+        && let Some(chunk) = bytes.get(start..).and_then(<[u8]>::first_chunk::<SHORT>)
+    {
+        let mask = MASKS.get(length).copied().unwrap_or_default();
+        return short_hash(u128::from_le_bytes(*chunk) & mask, length);
+    }
+    token_hash(bytes.get(start..end).unwrap_or_default())
+}
+
+/// [`token_hash`] of a character's UTF-8 bytes.
+#[must_use]
+#[inline]
+pub fn scalar_hash(scalar: char) -> u64 {
+    let mut bytes = [0; SHORT];
+    let length = scalar.encode_utf8(&mut bytes).len();
+    short_hash(u128::from_le_bytes(bytes), length)
+}
+
+/// The lower bytes, by their number.
+const MASKS: [u128; SHORT + 1] = {
+    let mut masks = [0_u128; SHORT + 1];
+    let mut length = 1;
+    while length <= SHORT {
+        masks[length] = u128::MAX >> (8 * (SHORT - length));
+        length += 1;
+    }
+    masks
+};
+
+#[inline]
+fn short_hash(bytes: u128, length: usize) -> u64 {
+    let low = bytes as u64 ^ SHORT_LOW;
+    let high = (bytes >> 64) as u64 ^ SHORT_HIGH.wrapping_add(2 * length as u64);
+    let product = u128::from(low).wrapping_mul(u128::from(high));
+    (product as u64) ^ (product >> 64) as u64
 }
 
 /// Appends the hash of every n-gram of `tokens` to `out`.
@@ -29,8 +98,9 @@ pub fn token_hash(token: &[u8]) -> u64 {
 /// `tokens.len() - n + 1` n-grams; a shorter one is a single n-gram of all it has; an empty one has
 /// none. `n` of zero counts as one.
 ///
-/// The hash of `t₁ … tₙ` is the polynomial `Σ tᵢ·Bⁿ⁻ⁱ` modulo 2⁶¹ − 1, rolled from one n-gram to the
-/// next, then mixed: the cost does not depend on `n`.
+/// The hash of `t₁ … tₙ` is the polynomial `Σ tᵢ·Bⁿ⁻ⁱ` modulo 2⁶¹ − 1, mixed. Up to 64 tokens it is composed
+/// of those of runs of 1, 2, 4, … tokens, in log₂ n to 2·log₂ n steps that do not wait for each other; past
+/// that it is rolled from one n-gram to the next.
 ///
 /// ```
 /// use mithril_core::minhash::ngram::{ngram_hashes, token_hash};
@@ -49,17 +119,63 @@ pub fn ngram_hashes(tokens: &[u64], n: usize, out: &mut Vec<u64>) {
         return;
     }
     let n = n.clamp(1, tokens.len());
+    let start = out.len();
+    if n <= COMPOSED {
+        out.extend(tokens.iter().map(|&token| residue(token)));
+        if let Some(sums) = out.get_mut(start..) {
+            compose(tokens, n, sums);
+        }
+        out.truncate(start + tokens.len() - n + 1);
+    } else {
+        roll(tokens, n, out);
+    }
+    for sum in out.iter_mut().skip(start) {
+        *sum = mix(reduced(*sum));
+    }
+}
+
+/// A token modulo the prime, but for a multiple of it: below 2⁶¹ + 8.
+#[inline]
+fn residue(token: u64) -> u64 {
+    (token & PRIME).wrapping_add(token >> 61)
+}
+
+/// Makes of `sums`, the residues of `tokens`, the sums of the runs of `n` tokens that begin at each; the
+/// last n − 1 are of no use.
+///
+/// The length of the runs is read from the binary digits of `n`, highest first: each doubles it, and a 1
+/// adds one token more.
+fn compose(tokens: &[u64], n: usize, sums: &mut [u64]) {
+    let (mut length, mut power) = (1, BASE);
+    for digit in (0..n.ilog2()).rev() {
+        // sum(i, 2l) = sum(i, l)·Bˡ + sum(i + l, l), in order, so that the right one is still the old.
+        for at in 0..sums.len() - length {
+            if let Some([first, .., last]) = sums.get_mut(at..=at + length) {
+                *first = multiply_add(*first, power, *last);
+            }
+        }
+        (length, power) = (2 * length, reduced(multiply_add(power, power, 0)));
+        if n >> digit & 1 == 1 {
+            let following = tokens.iter().skip(length);
+            for (sum, &token) in sums.iter_mut().zip(following) {
+                *sum = multiply_add(*sum, BASE, token);
+            }
+            (length, power) = (length + 1, reduced(multiply_add(power, BASE, 0)));
+        }
+    }
+}
+
+/// Appends the sum of each run of `n` tokens, made from the one before.
+fn roll(tokens: &[u64], n: usize, out: &mut Vec<u64>) {
     let (head, tail) = tokens.split_at(n);
-    let sum = head.iter().fold(0, |sum, token| multiply_add(sum, BASE, token % PRIME));
+    let mut sum = head.iter().fold(0, |sum, &token| multiply_add(sum, BASE, token));
     out.reserve(tail.len() + 1);
-    out.push(mix(sum));
-    let leading = (0..n).fold(1, |power, _| multiply_add(power, BASE, 0));
-    let mut sum = sum;
-    for (leaving, entering) in tokens.iter().zip(tail) {
-        let gone = multiply_add(leaving % PRIME, leading, 0);
-        sum = multiply_add(sum, BASE, entering % PRIME) + PRIME - gone;
-        sum = if sum >= PRIME { sum - PRIME } else { sum };
-        out.push(mix(sum));
+    out.push(sum);
+    let leading = reduced((0..n).fold(1, |power, _| multiply_add(power, BASE, 0)));
+    for (&leaving, &entering) in tokens.iter().zip(tail) {
+        let gone = reduced(multiply_add(residue(leaving), leading, 0));
+        sum = multiply_add(sum, BASE, residue(entering) + PRIME - gone);
+        out.push(sum);
     }
 }
 
@@ -69,8 +185,7 @@ pub fn ngram_hashes(tokens: &[u64], n: usize, out: &mut Vec<u64>) {
 /// `tokens` is scratch space; what it held is lost.
 pub fn char_ngram_hashes(text: &str, n: usize, tokens: &mut Vec<u64>, out: &mut Vec<u64>) {
     tokens.clear();
-    let mut utf8 = [0; 4];
-    tokens.extend(text.chars().map(|scalar| token_hash(scalar.encode_utf8(&mut utf8).as_bytes())));
+    tokens.extend(text.chars().map(scalar_hash));
     ngram_hashes(tokens, n, out);
 }
 

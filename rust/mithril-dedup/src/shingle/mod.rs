@@ -1,9 +1,13 @@
 //! From a text to the hashes of its shingles.
 
+mod class;
+mod scan;
 mod tokens;
+mod words;
 
 use crate::options::{Shingle, Shingling};
 use mithril_core::minhash::ngram::ngram_hashes;
+use words::Words;
 
 /// Cuts texts into shingles. One belongs to one thread: its buffers are used again and again.
 ///
@@ -20,7 +24,7 @@ use mithril_core::minhash::ngram::ngram_hashes;
 #[derive(Debug, Clone)]
 pub struct Shingler {
     shingling: Shingling,
-    lowered: String,
+    words: Words,
     tokens: Vec<u64>,
     hashes: Vec<u64>,
 }
@@ -29,7 +33,7 @@ impl Shingler {
     /// A shingler with buffers of its own.
     #[must_use]
     pub fn new(shingling: Shingling) -> Self {
-        Self { shingling, lowered: String::new(), tokens: Vec::new(), hashes: Vec::new() }
+        Self { shingling, words: Words::default(), tokens: Vec::new(), hashes: Vec::new() }
     }
 
     /// The hash of every shingle of `text` in its order, repetitions included.
@@ -39,27 +43,22 @@ impl Shingler {
     pub fn hashes(&mut self, text: &str) -> &[u64] {
         self.hashes.clear();
         self.tokens.clear();
-        let text = if self.shingling.lowercase {
-            self.lowered.clear();
-            if text.is_ascii() {
-                self.lowered.push_str(text);
-                self.lowered.make_ascii_lowercase();
-            } else {
-                // The standard library's, not a per-character mapping: a final sigma depends on
-                // what stands around it.
-                self.lowered = text.to_lowercase();
+        let Shingling { shingle, ngram, lowercase } = self.shingling;
+        let (words, tokens) = (&mut self.words, &mut self.tokens);
+        match shingle {
+            Shingle::Auto => {
+                words.hash(text, true, lowercase, tokens);
+                if tokens.is_empty() {
+                    // As in a row of emoji.
+                    let lowered = lowercase.then(|| text.to_lowercase());
+                    tokens::visible(lowered.as_deref().unwrap_or(text), tokens);
+                }
             }
-            &self.lowered
-        } else {
-            text
-        };
-        match self.shingling.shingle {
-            Shingle::Auto => tokens::auto(text, &mut self.tokens),
-            Shingle::Whitespace => tokens::whitespace(text, &mut self.tokens),
-            Shingle::Words => tokens::words(text, &mut self.tokens),
-            Shingle::Chars => tokens::chars(text, &mut self.tokens),
+            Shingle::Words => words.hash(text, false, lowercase, tokens),
+            Shingle::Whitespace => words.hash_runs(text, lowercase, tokens),
+            Shingle::Chars => words.hash_scalars(text, lowercase, tokens),
         }
-        ngram_hashes(&self.tokens, self.shingling.ngram, &mut self.hashes);
+        ngram_hashes(&self.tokens, ngram, &mut self.hashes);
         &self.hashes
     }
 

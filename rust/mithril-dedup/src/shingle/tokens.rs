@@ -1,6 +1,7 @@
-//! The four ways to cut a text into tokens, each as the hashes of the tokens in their order.
+//! The ways to cut a text into tokens by their definitions, for all of Unicode: the hashes of the tokens
+//! in their order. [`words`](super::words) is faster where it knows every character.
 
-use mithril_core::minhash::ngram::token_hash;
+use mithril_core::minhash::ngram::{scalar_hash, token_hash};
 use unicode_script::{Script, UnicodeScript};
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -25,9 +26,8 @@ pub(super) fn chars(text: &str, tokens: &mut Vec<u64>) {
     scalars(text.chars(), tokens);
 }
 
-/// UAX #29 words, cut into their characters where the script is written without spaces; the
-/// characters other than white space where there is no word at all, as in a row of emoji.
-pub(super) fn auto(text: &str, tokens: &mut Vec<u64>) {
+/// UAX #29 words, cut into their characters where the script is written without spaces.
+pub(super) fn auto_words(text: &str, tokens: &mut Vec<u64>) {
     for word in text.unicode_words() {
         if word.chars().next().is_some_and(is_of_unspaced_script) {
             scalars(word.chars(), tokens);
@@ -35,14 +35,15 @@ pub(super) fn auto(text: &str, tokens: &mut Vec<u64>) {
             tokens.push(token_hash(word.as_bytes()));
         }
     }
-    if tokens.is_empty() {
-        scalars(text.chars().filter(|&scalar| !is_python_space(scalar)), tokens);
-    }
+}
+
+/// The characters other than white space.
+pub(super) fn visible(text: &str, tokens: &mut Vec<u64>) {
+    scalars(text.chars().filter(|&scalar| !is_python_space(scalar)), tokens);
 }
 
 fn scalars(text: impl Iterator<Item = char>, tokens: &mut Vec<u64>) {
-    let mut utf8 = [0; 4];
-    tokens.extend(text.map(|scalar| token_hash(scalar.encode_utf8(&mut utf8).as_bytes())));
+    tokens.extend(text.map(scalar_hash));
 }
 
 /// Whether words of the character's script are written without spaces between them: the scripts
