@@ -23,7 +23,7 @@ embedded_python = $(shell $(BIN)/python -c 'from sysconfig import get_config_var
 	var("Py_ENABLE_SHARED") and print("LD_LIBRARY_PATH=%s PYTHONPATH=%s" % (var("LIBDIR"), get_path("purelib")))')
 
 .PHONY: help build demo test test-rust test-package test-python package fuzz soak extension lint api \
-	deny format bench-dedup bench-compression clean
+	deny format bench-dedup bench-compression bench-minhash clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -103,6 +103,9 @@ bench-dedup: $(VENV)/.built ## time the whole command on the changelogs and docu
 bench-compression: ## time the compressors on text, JSON, tensors, zeros, random and compressed data
 	cargo bench --locked --package mithril-core --bench compression
 
+bench-minhash: $(VENV)/.built $(VENV)/.bench ## time MinHash and deduplication beside other packages (ARGUMENTS=--quick tries it)
+	$(BIN)/python benchmarks/bench_minhash.py $(ARGUMENTS)
+
 clean: ## remove what was built
 	rm -rf target $(VENV) demo-output mithril/_native.*.so
 
@@ -112,6 +115,17 @@ $(VENV)/.tools: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip==26.3
 	$(BIN)/python -m pip install --quiet --group dev
+	touch $@
+
+# The packages that benchmarks compare with; one without a wheel for this machine is left out.
+$(VENV)/.bench: $(VENV)/.tools
+	$(BIN)/python -m pip install --quiet --group bench
+	@$(BIN)/python -c 'import tomllib; \
+		print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["bench-peers"], sep="\n")' | \
+	while read -r package; do \
+		$(BIN)/python -m pip install --quiet --no-deps --only-binary :all: "$$package" || \
+			echo "$$package cannot be installed here: the benchmark leaves it out"; \
+	done
 	touch $@
 
 $(VENV)/.built: $(VENV)/.tools $(RUST)
