@@ -44,7 +44,7 @@ const KNOWN_TOKENS: [u64; 4] =
     [0x0002_90b0_0000_0000, 0x0001_3558_8000_0000, 0x0001_873b_c000_0000, 0x0000_3558_819a_f2c8];
 const KNOWN_TEXT: [u64; 4] =
     [0x0000_bbae_85f0_a267, 0x0001_bb4c_4000_0000, 0x0000_f15a_9a81_1175, 0x0000_104c_ce40_9d61];
-const KNOWN_BANDS: [u64; 2] = [0x2580_adf8_a300_9e53, 0xf516_cb30_0714_807b];
+const KNOWN_BANDS: [u64; 2] = [0xac6a_298c_dd07_2010, 0xce11_5e6b_eac9_4f64];
 const KNOWN_MANY: [u64; 5] = [
     0x0000_05ae_bbf2_105b,
     0x0000_21a8_26ef_bc96,

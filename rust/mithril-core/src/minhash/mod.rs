@@ -34,5 +34,12 @@ const fn mix(mut value: u64) -> u64 {
 const MIX_ONE: u64 = 0xbf58_476d_1ce4_e5b9;
 const MIX_TWO: u64 = 0x94d0_49bb_1331_11eb;
 
+/// Both halves of the product, by exclusive or: a multiplication of which every bit of the factors counts.
+#[inline]
+const fn fold(one: u64, two: u64) -> u64 {
+    let product = (one as u128).wrapping_mul(two as u128);
+    (product as u64) ^ (product >> 64) as u64
+}
+
 /// 2⁶⁴ divided by the golden ratio, the increment of `SplitMix64`.
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;

@@ -1,6 +1,7 @@
 //! Hashes of n-grams: of runs of `n` elements of a sequence.
 
-use super::mix;
+use super::{fold, mix};
+use std::cell::Cell;
 
 /// 2⁶¹ − 1. Over a prime the polynomial has no bad inputs of a simple shape; modulo 2⁶⁴ the
 /// Thue-Morse sequence of two words and its complement collide, whatever the base and the words.
@@ -88,8 +89,7 @@ const MASKS: [u128; SHORT + 1] = {
 fn short_hash(bytes: u128, length: usize) -> u64 {
     let low = bytes as u64 ^ SHORT_LOW;
     let high = (bytes >> 64) as u64 ^ SHORT_HIGH.wrapping_add(2 * length as u64);
-    let product = u128::from(low).wrapping_mul(u128::from(high));
-    (product as u64) ^ (product >> 64) as u64
+    fold(low, high)
 }
 
 /// Appends the hash of every n-gram of `tokens` to `out`.
@@ -149,10 +149,9 @@ fn compose(tokens: &[u64], n: usize, sums: &mut [u64]) {
     let (mut length, mut power) = (1, BASE);
     for digit in (0..n.ilog2()).rev() {
         // sum(i, 2l) = sum(i, l)·Bˡ + sum(i + l, l), in order, so that the right one is still the old.
-        for at in 0..sums.len() - length {
-            if let Some([first, .., last]) = sums.get_mut(at..=at + length) {
-                *first = multiply_add(*first, power, *last);
-            }
+        let cells = Cell::from_mut(&mut *sums).as_slice_of_cells();
+        for (sum, following) in cells.iter().zip(cells.iter().skip(length)) {
+            sum.set(multiply_add(sum.get(), power, following.get()));
         }
         (length, power) = (2 * length, reduced(multiply_add(power, power, 0)));
         if n >> digit & 1 == 1 {

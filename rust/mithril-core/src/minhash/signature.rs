@@ -1,6 +1,6 @@
 //! The signature: what is kept of a set.
 
-use super::{GOLDEN, MinHasher, mix};
+use super::{GOLDEN, MIX_TWO, MinHasher, fold};
 
 /// The `k` values that stand for a set; made by [`MinHasher`].
 ///
@@ -66,13 +66,21 @@ impl MinHashSignature {
     /// power of two, which meets every position once: the values of a small set that stand side by
     /// side, or at equal distances, depend on each other, and those of one band should not.
     pub fn band_hashes(values: &[u64], rows: usize, hashes: &mut [u64]) {
-        let mut order = triangular(values.len()).filter_map(|at| values.get(at));
-        let bands = values.len() / rows.max(1);
+        let rows = rows.max(1);
+        let bands = (values.len() / rows).min(hashes.len());
+        let mask = values.len().next_power_of_two().wrapping_sub(1);
+        let (mut at, mut step) = (0, 0);
         for (hash, position) in hashes.iter_mut().take(bands).zip(1_u64..) {
-            let band = order.by_ref().take(rows.max(1));
-            *hash = band.fold(position.wrapping_mul(GOLDEN), |sum, &value| {
-                mix(sum ^ value).wrapping_add(GOLDEN)
-            });
+            *hash = position.wrapping_mul(GOLDEN);
+            let mut taken = 0;
+            while taken < rows {
+                if let Some(value) = values.get(at) {
+                    *hash = fold(*hash ^ value, MIX_TWO);
+                    taken += 1;
+                }
+                step += 1;
+                at = (at + step) & mask;
+            }
         }
     }
 
@@ -95,14 +103,4 @@ impl MinHashSignature {
         let values = self.values.iter().zip(&other.values).map(|(&a, &b)| a.min(b)).collect();
         Ok(Self { values })
     }
-}
-
-/// The positions below `count`, each once, by the triangular numbers modulo the next power of two.
-fn triangular(count: usize) -> impl Iterator<Item = usize> {
-    let mask = count.next_power_of_two().wrapping_sub(1);
-    let next = move |at: &mut usize, step| {
-        *at = (*at + step) & mask;
-        Some(*at)
-    };
-    (0..=mask).scan(0, next).filter(move |&at| at < count)
 }
