@@ -250,6 +250,82 @@ impl MinHasher {
         Ok(())
     }
 
+    /// Sketches many sets into `values`, one signature after the other.
+    ///
+    /// The tokens of row `r` are `tokens[offsets[r]..offsets[r + 1]]`, as in the rows of a sparse matrix
+    /// or the lists of an Arrow column. What is before the first offset and after the last belongs to
+    /// no row. A row without tokens has the signature of the empty set.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`check_offsets`](Self::check_offsets), and [`MithrilError::InvalidArgument`] when `values`
+    /// does not have `num_permutations` places for each row. Nothing is written then.
+    ///
+    /// ```
+    /// use mithril_core::MinHasher;
+    /// let hasher = MinHasher::new(4);
+    /// let mut values = [0; 12];
+    /// hasher.hash_rows(&[7, 8, 9], &[0, 2, 2, 3], &mut values)?;
+    /// assert_eq!(values[..4], hasher.hash_tokens(&[7, 8]).values);
+    /// assert_eq!(values[4..8], hasher.hash_tokens(&[]).values);
+    /// assert_eq!(values[8..], hasher.hash_tokens(&[9]).values);
+    /// # Ok::<(), mithril_core::MithrilError>(())
+    /// ```
+    pub fn hash_rows(&self, tokens: &[u64], offsets: &[usize], values: &mut [u64]) -> Result<()> {
+        let rows = Self::check_offsets(offsets, tokens.len())?;
+        if rows.checked_mul(self.num_permutations) != Some(values.len()) {
+            return Err(MithrilError::InvalidArgument(format!(
+                "{rows} signatures of {} values each do not fill the {} places there are",
+                self.num_permutations,
+                values.len()
+            )));
+        }
+        let ends = offsets.iter().skip(1);
+        let places = values.chunks_exact_mut(self.num_permutations);
+        for ((&start, &end), values) in offsets.iter().zip(ends).zip(places) {
+            self.fill(tokens.get(start..end).unwrap_or_default(), values);
+        }
+        Ok(())
+    }
+
+    /// The number of rows that `offsets` cut `tokens` tokens into, as [`hash_rows`](Self::hash_rows)
+    /// takes them: one less than there are offsets.
+    ///
+    /// # Errors
+    ///
+    /// [`MithrilError::InvalidArgument`] when there is no offset, and when a row ends before it begins or
+    /// after the last token; the text names the row.
+    ///
+    /// ```
+    /// use mithril_core::MinHasher;
+    /// assert_eq!(MinHasher::check_offsets(&[0, 2, 2, 3], 3)?, 3);
+    /// let error = MinHasher::check_offsets(&[0, 2, 1], 3).unwrap_err();
+    /// assert!(error.to_string().contains("row 1"));
+    /// # Ok::<(), mithril_core::MithrilError>(())
+    /// ```
+    pub fn check_offsets(offsets: &[usize], tokens: usize) -> Result<usize> {
+        let wrong = |text: String| Err(MithrilError::InvalidArgument(text));
+        let Some(rows) = offsets.len().checked_sub(1) else {
+            return wrong("offsets must be one more than there are rows, not none".to_owned());
+        };
+        for (row, (&start, &end)) in offsets.iter().zip(offsets.iter().skip(1)).enumerate() {
+            if end < start {
+                return wrong(format!(
+                    "offsets must not decrease: row {row} begins at {start} and ends at {end}"
+                ));
+            }
+        }
+        // They do not decrease: when the last is in range, all are.
+        if offsets.last().is_some_and(|&last| last > tokens) {
+            let row = offsets.partition_point(|&offset| offset <= tokens).saturating_sub(1);
+            return wrong(format!(
+                "offsets must be at most {tokens}, the number of tokens: row {row} goes on to {}",
+                offsets.get(row + 1).or(offsets.last()).copied().unwrap_or_default()
+            ));
+        }
+        Ok(rows)
+    }
+
     fn fill(&self, tokens: &[u64], values: &mut [u64]) {
         match &self.tables {
             Tables::Similarity(family) => self.kernel.sketch(family, tokens, values),
