@@ -10,6 +10,7 @@ use crate::options::{DedupOptions, Keep, Verify};
 use crate::report::{Clusters, Report, Seconds};
 use crate::select::{self, Removal};
 use crate::sketch::Sketches;
+use crate::threads::Threads;
 use crate::verify::Verifier;
 use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch};
 use std::collections::HashMap;
@@ -39,7 +40,7 @@ use std::time::Instant;
 pub struct Deduplicator {
     options: DedupOptions,
     banding: crate::Banding,
-    pool: rayon::ThreadPool,
+    threads: Threads,
 }
 
 /// One removed row.
@@ -99,14 +100,8 @@ impl Deduplicator {
     /// the system gives no threads.
     pub fn try_new(options: DedupOptions) -> Result<Self> {
         let banding = options.banding()?;
-        let threads = options.threads.unwrap_or(0);
-        // A pool of our own: a global one would not survive a fork of the process.
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .thread_name(|index| format!("mithril-{index}"))
-            .build()
-            .map_err(|source| DedupError::Threads { threads, source: source.into() })?;
-        Ok(Self { options, banding, pool })
+        let threads = Threads::try_new(options.threads)?;
+        Ok(Self { options, banding, threads })
     }
 
     /// The options.
@@ -115,8 +110,8 @@ impl Deduplicator {
         &self.options
     }
 
-    pub(crate) fn pool(&self) -> &rayon::ThreadPool {
-        &self.pool
+    pub(crate) fn threads(&self) -> &Threads {
+        &self.threads
     }
 
     /// Decides for every document whether it is kept.
@@ -134,7 +129,7 @@ impl Deduplicator {
         by: Option<&ArrayRef>,
         control: Control,
     ) -> Result<Deduplication> {
-        self.pool.install(|| self.run(documents, by, control))
+        self.threads.install(|| self.run(documents, by, control))
     }
 
     fn run(

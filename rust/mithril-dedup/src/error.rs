@@ -169,6 +169,9 @@ impl DedupError {
 
 impl From<mithril_core::MithrilError> for DedupError {
     fn from(error: mithril_core::MithrilError) -> Self {
-        Self::InvalidArgument(error.to_string())
+        match error {
+            mithril_core::MithrilError::InvalidArgument(text) => Self::InvalidArgument(text),
+            other => Self::InvalidArgument(other.to_string()),
+        }
     }
 }

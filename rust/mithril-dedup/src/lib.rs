@@ -6,12 +6,16 @@
 //! - [`dedup_files`] from Parquet, JSON lines or text files to a folder with the surviving rows,
 //!   the table of duplicates and the [`Report`].
 //!
+//! [`HashColumn`] has the stages up to the signatures and the bands alone, for those who do something
+//! else with them.
+//!
 //! The data flows one way: reader → [`Documents`] → [`Shingler`] → signatures and bands → buckets
 //! → verified pairs → the rows that go → writer. A row goes only for a verified match with the very
 //! row that is kept for it; the same input and options give the same output whatever the threads.
 
 mod banding;
 mod buckets;
+mod column;
 mod control;
 mod deduplicator;
 mod documents;
@@ -24,9 +28,11 @@ mod report;
 mod select;
 mod shingle;
 mod sketch;
+mod threads;
 mod verify;
 
 pub use banding::Banding;
+pub use column::HashColumn;
 pub use control::Control;
 pub use deduplicator::{Deduplication, Deduplicator, Duplicate};
 pub use documents::{Documents, MAX_DOCUMENTS, TextBuilder};
@@ -35,3 +41,4 @@ pub use files::{FileOptions, InputFormat, OutputFormat, dedup_files};
 pub use options::{DedupOptions, Keep, Shingle, Shingling, Verify};
 pub use report::{Clusters, Files, Report, Seconds};
 pub use shingle::Shingler;
+pub use threads::Threads;

@@ -2,11 +2,9 @@
 
 use crate::banding::Banding;
 use crate::error::{DedupError, Result};
+use crate::threads::Threads;
 use mithril_core::minhash::MAX_PERMUTATIONS;
 use serde::{Deserialize, Serialize};
-
-/// Far more than any machine has; starting many more would take minutes.
-const MAX_THREADS: usize = 1024;
 
 /// How a text becomes tokens; a shingle is a run of `ngram` of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -149,11 +147,7 @@ impl DedupOptions {
             ));
         }
         self.shingling.check()?;
-        if let Some(threads) = self.threads
-            && !(1..=MAX_THREADS).contains(&threads)
-        {
-            return wrong(format!("threads must be between 1 and {MAX_THREADS}, not {threads}"));
-        }
+        Threads::check(self.threads)?;
         Banding::for_recall(self.threshold, self.recall, self.permutations)
     }
 }

@@ -149,12 +149,12 @@ fn run<P: AsRef<Path>>(
         id: options.id_column.as_deref(),
         by: options.keep_column.as_deref(),
     };
-    let scan = deduplicator.pool().install(|| scan_inputs(&inputs, columns, control))?;
+    let scan = deduplicator.threads().install(|| scan_inputs(&inputs, columns, control))?;
     let read = start.elapsed().as_secs_f64();
 
     let outcome = deduplicator.deduplicate(&scan.documents, scan.by.as_ref(), control)?;
     let writing = Instant::now();
-    let parts = deduplicator.pool().install(|| {
+    let parts = deduplicator.threads().install(|| {
         let rewrite = Rewrite {
             inputs: &inputs,
             scan: &scan,

@@ -62,6 +62,48 @@ impl Shingler {
         &self.hashes
     }
 
+    /// As [`hashes`](Self::hashes), with another hash: `hash` is given the bytes of each shingle.
+    ///
+    /// These are its tokens in UTF-8, joined by one space, and by nothing where they are characters
+    /// ([`Shingle::Chars`]). Every token is hashed as often as there are shingles with it: a good deal
+    /// slower than [`hashes`](Self::hashes).
+    ///
+    /// ```
+    /// use mithril_dedup::{Shingler, Shingling};
+    /// let mut shingler = Shingler::new(Shingling { ngram: 2, ..Shingling::default() });
+    /// let mut seen = Vec::new();
+    /// shingler.hashes_with("To be, or", |bytes| {
+    ///     seen.push(bytes.to_vec());
+    ///     0
+    /// });
+    /// assert_eq!(seen, [b"to be", b"be or"]);
+    /// ```
+    pub fn hashes_with(&mut self, text: &str, mut hash: impl FnMut(&[u8]) -> u64) -> &[u64] {
+        self.hashes.clear();
+        let Shingling { shingle, ngram, lowercase } = self.shingling;
+        let lowered = lowercase.then(|| text.to_lowercase());
+        let text = lowered.as_deref().unwrap_or(text);
+        let mut tokens: Vec<Box<str>> = Vec::new();
+        match shingle {
+            Shingle::Auto => {
+                tokens::auto_words(text, &mut tokens);
+                if tokens.is_empty() {
+                    tokens::visible(text, &mut tokens);
+                }
+            }
+            Shingle::Words => tokens::words(text, &mut tokens),
+            Shingle::Whitespace => tokens::whitespace(text, &mut tokens),
+            Shingle::Chars => tokens::chars(text, &mut tokens),
+        }
+        if tokens.is_empty() {
+            return &self.hashes;
+        }
+        let between = if shingle == Shingle::Chars { "" } else { " " };
+        let shingles = tokens.windows(ngram.clamp(1, tokens.len()));
+        self.hashes.extend(shingles.map(|shingle| hash(shingle.join(between).as_bytes())));
+        &self.hashes
+    }
+
     /// The sorted hashes of the distinct shingles of `text`.
     pub fn set(&mut self, text: &str) -> Vec<u64> {
         let mut set = self.hashes(text).to_vec();

@@ -1,0 +1,352 @@
+//! Signatures and band hashes of whole columns, on all threads.
+
+use crate::banding::Banding;
+use crate::control::Control;
+use crate::documents::Documents;
+use crate::error::{DedupError, Result};
+use crate::options::Shingling;
+use crate::shingle::Shingler;
+use crate::threads::on_a_pool;
+use mithril_core::minhash::{Scheme, datasketch};
+use mithril_core::{MinHashSignature, MinHasher};
+use rayon::prelude::*;
+use std::cmp::Reverse;
+use std::ops::Range;
+
+/// About how many bytes of text a thread takes at a time: few enough that no thread waits long for
+/// another at the end, and enough that taking them costs nothing.
+const SPAN: usize = 64 << 10;
+/// What a row costs whatever its text, in bytes of text.
+const ROW: usize = 256;
+
+/// Signatures and band hashes of whole columns.
+///
+/// All run on the threads that they are called on: those of [`Threads::install`](crate::Threads::install),
+/// and from a thread of no pool on new ones, as many as the machine has. The outcome is the same
+/// whatever their number.
+///
+/// The tokens of a text are the hashes of its shingles: [`Shingler::hashes`], and for datasketch's
+/// schemes datasketch's own hash of the bytes of each shingle, as [`Shingler::hashes_with`] gives them.
+pub trait HashColumn {
+    /// The signature of every text, row after row: `documents.len()` times `num_permutations` values.
+    ///
+    /// A text without a shingle, and null, have the signature of the empty set.
+    ///
+    /// # Errors
+    ///
+    /// [`DedupError::Interrupted`] when the control says so, [`DedupError::InvalidArgument`] when
+    /// `shingling` makes no sense or the memory is not there.
+    ///
+    /// ```
+    /// use arrow::array::{ArrayRef, StringArray};
+    /// use mithril_core::MinHasher;
+    /// use mithril_dedup::{Control, Documents, HashColumn, Shingling, Threads};
+    /// use std::sync::Arc;
+    ///
+    /// let column: ArrayRef = Arc::new(StringArray::from(vec![
+    ///     Some("the quick brown fox jumps over the dog"),
+    ///     Some("The quick brown fox jumps over the dog!"),
+    ///     None,
+    /// ]));
+    /// let documents = Documents::try_from_chunks([column])?;
+    /// let threads = Threads::try_new(Some(2))?;
+    /// let values = threads.install(|| {
+    ///     MinHasher::new(64).hash_column(&documents, Shingling::default(), Control::default())
+    /// })?;
+    /// assert_eq!(values[..64], values[64..128]);
+    /// assert_eq!(values[128..], [u64::MAX; 64]);
+    /// # Ok::<(), mithril_dedup::DedupError>(())
+    /// ```
+    fn hash_column(
+        &self,
+        documents: &Documents,
+        shingling: Shingling,
+        control: Control,
+    ) -> Result<Vec<u64>>;
+
+    /// The band hashes of every text, row after row: `documents.len()` times `banding.bands` values,
+    /// those of [`MinHashSignature::band_hashes`]. No signature is held.
+    ///
+    /// A text without a shingle, and null, are like nothing and belong into no bucket: they have
+    /// [`MinHashSignature::EMPTY`] in every band. Any other text has it in one with probability 2⁻⁶⁴.
+    ///
+    /// # Errors
+    ///
+    /// As [`hash_column`](Self::hash_column), and [`DedupError::InvalidArgument`] when `banding` has no
+    /// band, no row, or needs more values than a signature has.
+    ///
+    /// ```
+    /// use arrow::array::{ArrayRef, StringArray};
+    /// use mithril_core::{MinHashSignature, MinHasher};
+    /// use mithril_dedup::{Banding, Control, Documents, HashColumn, Shingling};
+    /// use std::sync::Arc;
+    ///
+    /// let column: ArrayRef = Arc::new(StringArray::from(vec!["one text", "One text!", ""]));
+    /// let documents = Documents::try_from_chunks([column])?;
+    /// let banding = Banding::for_recall(0.8, 0.99, 128)?;
+    /// let hashes = MinHasher::new(128).band_column(
+    ///     &documents,
+    ///     Shingling::default(),
+    ///     banding,
+    ///     Control::default(),
+    /// )?;
+    /// let rows: Vec<&[u64]> = hashes.chunks(banding.bands).collect();
+    /// assert_eq!(rows[0], rows[1]);
+    /// assert!(rows[2].iter().all(|&hash| hash == MinHashSignature::EMPTY));
+    /// # Ok::<(), mithril_dedup::DedupError>(())
+    /// ```
+    fn band_column(
+        &self,
+        documents: &Documents,
+        shingling: Shingling,
+        banding: Banding,
+        control: Control,
+    ) -> Result<Vec<u64>>;
+
+    /// The signature of every row of tokens: [`MinHasher::hash_rows`] on all threads.
+    ///
+    /// # Errors
+    ///
+    /// [`DedupError::Interrupted`] when the control says so, [`DedupError::InvalidArgument`] when
+    /// `offsets` do not fit, with the row, or the memory is not there.
+    ///
+    /// ```
+    /// use mithril_core::MinHasher;
+    /// use mithril_dedup::{Control, HashColumn};
+    /// let hasher = MinHasher::new(16);
+    /// let values = hasher.hash_token_rows(&[7, 8, 9], &[0, 2, 3], Control::default())?;
+    /// assert_eq!(values[..16], hasher.hash_tokens(&[7, 8]).values);
+    /// # Ok::<(), mithril_dedup::DedupError>(())
+    /// ```
+    fn hash_token_rows(
+        &self,
+        tokens: &[u64],
+        offsets: &[usize],
+        control: Control,
+    ) -> Result<Vec<u64>>;
+}
+
+impl HashColumn for MinHasher {
+    fn hash_column(
+        &self,
+        documents: &Documents,
+        shingling: Shingling,
+        control: Control,
+    ) -> Result<Vec<u64>> {
+        shingling.check()?;
+        let rows = all(documents);
+        on_a_pool(|| {
+            Sketched::make(self, documents, &rows, shingling, Keep::SIGNATURES, control)
+                .map(|sketched| sketched.signatures)
+        })
+    }
+
+    fn band_column(
+        &self,
+        documents: &Documents,
+        shingling: Shingling,
+        banding: Banding,
+        control: Control,
+    ) -> Result<Vec<u64>> {
+        shingling.check()?;
+        let Banding { bands, rows } = banding;
+        let needed = bands.checked_mul(rows);
+        if !needed.is_some_and(|needed| (1..=self.num_permutations()).contains(&needed)) {
+            return Err(DedupError::InvalidArgument(format!(
+                "{bands} bands of {rows} rows cannot be cut from signatures of {} values",
+                self.num_permutations()
+            )));
+        }
+        let rows = all(documents);
+        let keep = Keep { signatures: false, bands: Some(banding) };
+        on_a_pool(|| {
+            Sketched::make(self, documents, &rows, shingling, keep, control)
+                .map(|sketched| sketched.band_hashes)
+        })
+    }
+
+    fn hash_token_rows(
+        &self,
+        tokens: &[u64],
+        offsets: &[usize],
+        control: Control,
+    ) -> Result<Vec<u64>> {
+        let rows = Self::check_offsets(offsets, tokens.len())?;
+        let row_of = |row: usize| match offsets.get(row..).unwrap_or_default() {
+            &[start, end, ..] => tokens.get(start..end).unwrap_or_default(),
+            _ => &[],
+        };
+        on_a_pool(|| {
+            let widths = [self.num_permutations(), 0];
+            let [values, _] = in_spans(
+                rows,
+                |row| size_of_val(row_of(row)),
+                widths,
+                control,
+                || (),
+                |(), row, [values, _]| Ok(self.sketch(row_of(row), values)?),
+            )?;
+            Ok(values)
+        })
+    }
+}
+
+fn all(documents: &Documents) -> Vec<u32> {
+    (0..documents.len() as u32).collect()
+}
+
+/// What is kept of each text.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Keep {
+    pub(crate) signatures: bool,
+    pub(crate) bands: Option<Banding>,
+}
+
+impl Keep {
+    const SIGNATURES: Self = Self { signatures: true, bands: None };
+}
+
+/// What was kept, row after row.
+pub(crate) struct Sketched {
+    /// `num_permutations` values for each text, or none.
+    pub(crate) signatures: Vec<u64>,
+    /// A hash for each band of each text; [`MinHashSignature::EMPTY`] for one without a shingle.
+    pub(crate) band_hashes: Vec<u64>,
+}
+
+impl Sketched {
+    /// Sketches the texts of `rows` on the threads that it is called on.
+    pub(crate) fn make(
+        hasher: &MinHasher,
+        documents: &Documents,
+        rows: &[u32],
+        shingling: Shingling,
+        keep: Keep,
+        control: Control,
+    ) -> Result<Self> {
+        let width = hasher.num_permutations();
+        let Banding { bands, rows: band_rows } =
+            keep.bands.unwrap_or(Banding { bands: 0, rows: 1 });
+        let text = |index: usize| {
+            let row = rows.get(index).copied().unwrap_or(u32::MAX);
+            documents.text(row as usize).unwrap_or_default()
+        };
+        let [signatures, band_hashes] = in_spans(
+            rows.len(),
+            |index| text(index).len(),
+            [if keep.signatures { width } else { 0 }, bands],
+            control,
+            || (Shingler::new(shingling), vec![0; width]),
+            |(shingler, passing), index, [kept, hashes]| {
+                let tokens = tokens(hasher, shingler, text(index));
+                let values = if keep.signatures { kept } else { passing };
+                hasher.sketch(tokens, values)?;
+                if tokens.is_empty() {
+                    hashes.fill(MinHashSignature::EMPTY);
+                } else {
+                    MinHashSignature::band_hashes(values, band_rows, hashes);
+                }
+                Ok(())
+            },
+        )?;
+        Ok(Self { signatures, band_hashes })
+    }
+}
+
+/// What the hasher's scheme takes for the tokens of a text.
+fn tokens<'a>(hasher: &MinHasher, shingler: &'a mut Shingler, text: &str) -> &'a [u64] {
+    match hasher.scheme() {
+        Scheme::Datasketch(scheme) => {
+            shingler.hashes_with(text, |shingle| datasketch::token_hash(scheme, shingle))
+        }
+        _ => shingler.hashes(text),
+    }
+}
+
+/// Rows that one thread takes at a time, with their places in the two outputs.
+struct Span<'a> {
+    rows: Range<usize>,
+    cost: usize,
+    places: [&'a mut [u64]; 2],
+}
+
+/// Fills two outputs of `widths` values a row: calls `fill` for every row, in parallel.
+///
+/// Rows are dealt out by their bytes, those with very many first: a long one neither keeps short
+/// ones waiting, nor is what all wait for in the end.
+fn in_spans<S>(
+    count: usize,
+    bytes: impl Fn(usize) -> usize,
+    widths: [usize; 2],
+    control: Control,
+    state: impl Fn() -> S + Sync + Send,
+    fill: impl Fn(&mut S, usize, [&mut [u64]; 2]) -> Result<()> + Sync + Send,
+) -> Result<[Vec<u64>; 2]> {
+    control.begin("sketching", count as u64);
+    let [one, two] = widths;
+    let (mut first, mut second) = (zeros(count, one)?, zeros(count, two)?);
+    let (mut first_rest, mut second_rest) = (first.as_mut_slice(), second.as_mut_slice());
+    let mut spans: Vec<Span> = cut(count, bytes)
+        .map(|(rows, cost)| {
+            let places = [
+                first_rest.split_off_mut(..rows.len() * one).unwrap_or_default(),
+                second_rest.split_off_mut(..rows.len() * two).unwrap_or_default(),
+            ];
+            Span { rows, cost, places }
+        })
+        .collect();
+    // Stable: all but the long ones stay in the order in which their texts lie in memory.
+    spans.sort_by_key(|span| Reverse(span.cost / SPAN));
+    // A bridge hands them out in this order, whatever thread asks.
+    spans.into_iter().par_bridge().try_for_each_init(state, |state, span| {
+        let [mut first, mut second] = span.places;
+        let rows = span.rows.len() as u64;
+        for row in span.rows {
+            fill(
+                state,
+                row,
+                [
+                    first.split_off_mut(..one).unwrap_or_default(),
+                    second.split_off_mut(..two).unwrap_or_default(),
+                ],
+            )?;
+        }
+        control.advance(rows)
+    })?;
+    Ok([first, second])
+}
+
+/// Runs of rows with their costs: a long row alone, others together up to [`SPAN`].
+fn cut(
+    count: usize,
+    bytes: impl Fn(usize) -> usize,
+) -> impl Iterator<Item = (Range<usize>, usize)> {
+    let cost_of = move |row: usize| bytes(row).saturating_add(ROW);
+    let mut start = 0;
+    std::iter::from_fn(move || {
+        let (mut end, mut cost) = (start, 0_usize);
+        while end < count {
+            let more = cost.saturating_add(cost_of(end));
+            if end > start && more > SPAN {
+                break;
+            }
+            (end, cost) = (end + 1, more);
+        }
+        let rows = start..end;
+        start = end;
+        (!rows.is_empty()).then_some((rows, cost))
+    })
+}
+
+/// Room for `width` values in each of `rows` rows.
+fn zeros(rows: usize, width: usize) -> Result<Vec<u64>> {
+    let too_large = || {
+        DedupError::InvalidArgument(format!(
+            "{rows} rows of {width} values each do not fit into memory: take fewer rows at a time"
+        ))
+    };
+    let len = rows.checked_mul(width).ok_or_else(too_large)?;
+    // A question only: the memory below comes from the system with zeros in it.
+    Vec::<u64>::new().try_reserve_exact(len).map_err(|_| too_large())?;
+    Ok(vec![0; len])
+}
