@@ -8,6 +8,7 @@
     [{'row': 2, 'kept_row': 0, 'jaccard': 1.0, 'exact_copy': False}]
 
 `deduplicate` works on a column of texts in memory, `dedup_files` from files to a clean copy.
+`MinHasher` makes the signatures, for those who do something else with them.
 """
 
 from mithril._native import __version__
@@ -20,6 +21,7 @@ from mithril.exceptions import (
     OutputInTheWayException,
 )
 from mithril.files import dedup_files
+from mithril.minhash import MinHasher
 from mithril.report import Report
 from mithril.table import Table
 
@@ -27,6 +29,7 @@ __all__ = [
     "DedupException",
     "DedupResult",
     "InvalidArgumentException",
+    "MinHasher",
     "MithrilException",
     "NotFoundException",
     "OutputInTheWayException",

@@ -7,7 +7,14 @@ import importlib
 
 import pytest
 
-MODULES = ["mithril", "mithril.dedup", "mithril.files", "mithril.table", "mithril.report"]
+MODULES = [
+    "mithril",
+    "mithril.dedup",
+    "mithril.files",
+    "mithril.minhash",
+    "mithril.report",
+    "mithril.table",
+]
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -106,7 +106,7 @@ fn watched<T: Send>(
 
 /// Options from the JSON object that the package makes of keyword arguments; an error names the one
 /// that is wrong.
-fn parse_options<T: Default + Serialize + DeserializeOwned>(json: &str) -> PyResult<T> {
+pub(crate) fn parse_options<T: Default + Serialize + DeserializeOwned>(json: &str) -> PyResult<T> {
     let internal = |error: serde_json::Error| PyValueError::new_err(error.to_string());
     let given: Map<String, Value> = serde_json::from_str(json).map_err(internal)?;
     let mut options = T::default();

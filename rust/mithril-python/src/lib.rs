@@ -9,7 +9,9 @@ mod column;
 mod dedup;
 mod error;
 mod interrupt;
+mod minhash;
 mod table;
+mod tokens;
 
 use pyo3::prelude::*;
 
@@ -18,6 +20,8 @@ use pyo3::prelude::*;
 mod _native {
     #[pymodule_export]
     use super::dedup::{dedup_files, deduplicate};
+    #[pymodule_export]
+    use super::minhash::PyMinHasher;
     #[pymodule_export]
     use super::table::PyTable;
 
