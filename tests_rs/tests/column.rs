@@ -12,7 +12,7 @@ use arrow::array::{
 };
 use arrow::datatypes::Int32Type;
 use mithril_core::minhash::datasketch::token_hash;
-use mithril_core::minhash::{DatasketchScheme, Scheme};
+use mithril_core::minhash::{DatasketchScheme, Scheme, ngram};
 use mithril_core::{CallbackProgress, MinHashSignature, MinHasher};
 use mithril_dedup::{
     Banding, Control, DedupError, Documents, HashColumn, Shingle, Shingler, Shingling, Threads,
@@ -204,6 +204,27 @@ proptest! {
         prop_assert_eq!(&values, &expected);
         let parallel = hasher.hash_token_rows(&tokens, &offsets, Control::default()).unwrap();
         prop_assert_eq!(&parallel, &expected);
+    }
+}
+
+proptest! {
+    #![proptest_config(mithril_tests::proptest_config())]
+
+    #[test]
+    fn hashes_with_another_hash_are_of_the_same_shingles(
+        text in "[\\PC \t我用สคาΣ😀]{0,60}", lowercase in any::<bool>(),
+    ) {
+        for shingle in [Shingle::Auto, Shingle::Whitespace, Shingle::Words, Shingle::Chars] {
+            let shingling = Shingling { shingle, ngram: 1, lowercase };
+            let mut shingler = Shingler::new(shingling);
+            let expected = shingler.hashes(&text).to_vec();
+            let of_one = |bytes: &[u8]| {
+                let mut hashes = Vec::new();
+                ngram::ngram_hashes(&[ngram::token_hash(bytes)], 1, &mut hashes);
+                hashes[0]
+            };
+            prop_assert_eq!(shingler.hashes_with(&text, of_one), expected, "{:?}", shingle);
+        }
     }
 }
 
