@@ -5,8 +5,9 @@ use crate::control::Control;
 use crate::documents::Documents;
 use crate::error::{DedupError, Result};
 use crate::options::Shingling;
-use crate::shingle::Shingler;
+use crate::shingle::{Shingler, split_piece};
 use crate::threads::on_a_pool;
+use mithril_core::minhash::ngram::ngram_hashes;
 use mithril_core::minhash::{Scheme, datasketch};
 use mithril_core::{MinHashSignature, MinHasher};
 use rayon::prelude::*;
@@ -16,6 +17,8 @@ use std::ops::Range;
 /// About how many bytes of text a thread takes at a time: few enough that no thread waits long for
 /// another at the end, and enough that taking them costs nothing.
 const SPAN: usize = 64 << 10;
+/// Bytes of a text from which on all threads share it: a thread would take some milliseconds.
+const LARGE: usize = 4 << 20;
 /// What a row costs whatever its text, in bytes of text.
 const ROW: usize = 256;
 
@@ -238,10 +241,8 @@ impl Sketched {
             control,
             || (Shingler::new(shingling), vec![0; width]),
             |(shingler, passing), index, [kept, hashes]| {
-                let tokens = tokens(hasher, shingler, text(index));
                 let values = if keep.signatures { kept } else { passing };
-                hasher.sketch(tokens, values)?;
-                if tokens.is_empty() {
+                if !sketch_text(hasher, shingler, text(index), values, control)? {
                     hashes.fill(MinHashSignature::EMPTY);
                 } else {
                     MinHashSignature::band_hashes(values, band_rows, hashes);
@@ -253,14 +254,96 @@ impl Sketched {
     }
 }
 
-/// What the hasher's scheme takes for the tokens of a text.
-fn tokens<'a>(hasher: &MinHasher, shingler: &'a mut Shingler, text: &str) -> &'a [u64] {
-    match hasher.scheme() {
-        Scheme::Datasketch(scheme) => {
-            shingler.hashes_with(text, |shingle| datasketch::token_hash(scheme, shingle))
-        }
-        _ => shingler.hashes(text),
+/// Sketches one text; false if it has no shingle.
+fn sketch_text(
+    hasher: &MinHasher,
+    shingler: &mut Shingler,
+    text: &str,
+    values: &mut [u64],
+    control: Control,
+) -> Result<bool> {
+    if let Scheme::Datasketch(scheme) = hasher.scheme() {
+        let tokens =
+            shingler.hashes_with(text, |shingle| datasketch::token_hash(scheme, shingle));
+        hasher.sketch(tokens, values)?;
+        return Ok(!tokens.is_empty());
     }
+    if text.len() >= LARGE && rayon::current_num_threads() > 1 {
+        return sketch_large(hasher, shingler, text, values, control);
+    }
+    let (mut has_shingles, mut more) = (false, Vec::new());
+    hasher.sketch(&[], values)?;
+    shingler.for_each_run(text, |hashes| {
+        control.check()?;
+        if has_shingles {
+            more.resize(values.len(), 0);
+            hasher.sketch(hashes, &mut more)?;
+            unite(values, &more);
+        } else {
+            hasher.sketch(hashes, values)?;
+            has_shingles = !hashes.is_empty();
+        }
+        Ok::<(), DedupError>(())
+    })?;
+    Ok(has_shingles)
+}
+
+/// The signature of the union of two sets, element by element.
+fn unite(values: &mut [u64], more: &[u64]) {
+    for (value, other) in values.iter_mut().zip(more) {
+        *value = (*value).min(*other);
+    }
+}
+
+/// As [`sketch_text`], with the parts of one text on all threads.
+fn sketch_large(
+    hasher: &MinHasher,
+    shingler: &mut Shingler,
+    text: &str,
+    values: &mut [u64],
+    control: Control,
+) -> Result<bool> {
+    let shingling = shingler.shingling();
+    let prepared = shingling.prepared(text);
+    let plain = if prepared.is_some() { shingling.for_prepared() } else { shingling };
+    let (mut rest, mut parts) = (prepared.as_deref().unwrap_or(text), Vec::new());
+    while !rest.is_empty() {
+        let (part, after) = split_piece(rest, LARGE / 4);
+        parts.push(part);
+        rest = after;
+    }
+    let tokens: Vec<Vec<u64>> = parts
+        .par_iter()
+        .map_init(
+            || Shingler::new(plain),
+            |shingler, part| {
+                control.check()?;
+                Ok(shingler.tokens(part).to_vec())
+            },
+        )
+        .collect::<Result<_>>()?;
+    if tokens.iter().map(Vec::len).sum::<usize>() < plain.ngram {
+        // One shingle, or none, whatever its length.
+        let hashes = shingler.hashes(text);
+        hasher.sketch(hashes, values)?;
+        return Ok(!hashes.is_empty());
+    }
+    let part_values = tokens.par_iter().enumerate().map(|(part, own)| {
+        control.check()?;
+        // The shingles that begin in this part end in those that follow.
+        let following = tokens.iter().skip(part + 1).flatten().take(plain.ngram - 1);
+        let run: Vec<u64> = own.iter().chain(following).copied().collect();
+        let (mut hashes, mut values) = (Vec::new(), vec![0; hasher.num_permutations()]);
+        if run.len() >= plain.ngram {
+            ngram_hashes(&run, plain.ngram, &mut hashes);
+        }
+        hasher.sketch(&hashes, &mut values)?;
+        Ok(values)
+    });
+    let part_values: Vec<Vec<u64>> = part_values.collect::<Result<_>>()?;
+    hasher.sketch(&[], values)?;
+    part_values.iter().for_each(|more| unite(values, more));
+    Ok(true)
 }
 
 /// Rows that one thread takes at a time, with their places in the two outputs.

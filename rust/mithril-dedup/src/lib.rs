@@ -38,7 +38,7 @@ pub use deduplicator::{Deduplication, Deduplicator, Duplicate};
 pub use documents::{Documents, MAX_DOCUMENTS, TextBuilder};
 pub use error::{DedupError, Result, Source};
 pub use files::{FileOptions, InputFormat, OutputFormat, dedup_files};
-pub use options::{DedupOptions, Keep, Shingle, Shingling, Verify};
+pub use options::{DedupOptions, Form, Keep, Normalization, Shingle, Shingling, Verify};
 pub use report::{Clusters, Files, Report, Seconds};
 pub use shingle::Shingler;
 pub use threads::Threads;

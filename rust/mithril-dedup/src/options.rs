@@ -21,6 +21,83 @@ pub enum Shingle {
     Chars,
 }
 
+/// A normalization form of Unicode (UAX #15).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Form {
+    /// Canonical composition: `é` is one character, however it was written.
+    Nfc,
+    /// Compatibility composition: also `ﬁ` becomes `fi`, `２` and `²` become `2`, `…` becomes `...`.
+    Nfkc,
+}
+
+/// What is made alike in texts before they are cut into tokens, beside their case.
+///
+/// The steps that are asked for are taken in this order, each over the whole text that the one before
+/// it has left:
+///
+/// 1. `form`: the text is brought to that form.
+/// 2. `casefold`: full default case folding. Without it, [`Shingling::lowercase`] as everywhere.
+/// 3. `strip_accents`: canonical decomposition (NFD), of which nonspacing marks are left out.
+/// 4. `strip_punctuation`: punctuation is left out.
+/// 5. `collapse_digits`: every run of decimal digits becomes one `0`.
+/// 6. `form` again, or NFC if there is none and accents were stripped. What was decomposed is composed,
+///    and what has come to stand side by side.
+///
+/// Hence with the last two, `１,000` and `1000` both become `0`; and normalizing twice is normalizing once.
+/// The tables are those of Unicode 18, but for lower-casing, which is that of Rust's standard library.
+///
+/// None of it changes what is written: a row that stays has its text as it came.
+///
+/// ```
+/// use mithril_dedup::{Form, Normalization, Shingle, Shingler, Shingling};
+/// let normalization = Normalization {
+///     form: Some(Form::Nfkc),
+///     casefold: true,
+///     strip_accents: true,
+///     strip_punctuation: true,
+///     collapse_digits: true,
+/// };
+/// let mut shingler = Shingler::new(Shingling {
+///     shingle: Shingle::Chars,
+///     ngram: 1,
+///     normalization,
+///     ..Shingling::default()
+/// });
+/// assert_eq!(shingler.set("«Ｃafé» STRAẞE, № 1,024!"), shingler.set("cafe strasse no 0"));
+/// ```
+#[expect(clippy::struct_excessive_bools, reason = "each is a step of its own")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Normalization {
+    /// The form that texts are brought to.
+    #[serde(rename = "unicode_form")]
+    pub form: Option<Form>,
+    /// Whether case is folded, by the full mappings of `CaseFolding.txt` (status C and F), those of
+    /// Turkic languages left out: `ß` and `ẞ` become `ss`, `ς` becomes `σ`, `İ` becomes `i` and U+0307.
+    /// It takes the place of lower-casing, whether that is asked for or not.
+    pub casefold: bool,
+    /// Whether texts are decomposed canonically and lose their nonspacing marks (general category Mn):
+    /// `é` becomes `e`, `ё` becomes `е`. Letters that do not decompose, as `ø` and `ł`, stay; vowel signs
+    /// of Indic scripts, points of Hebrew and Arabic and the lower tone marks of Thai are such marks, and
+    /// go; `≠` is `=` with one.
+    pub strip_accents: bool,
+    /// Whether punctuation (the general categories Pc, Pd, Ps, Pe, Pi, Pf and Po) is removed. Nothing takes
+    /// its place: `can't` becomes `cant`, and `well-known` becomes `wellknown`. Symbols, as `$`, `+`, `<`,
+    /// `=`, `^`, `` ` ``, `|` and `~`, stay.
+    pub strip_punctuation: bool,
+    /// Whether every longest run of decimal digits (general category Nd), in whatever script, becomes one
+    /// `0`. Other numbers, as `²`, `½` and `Ⅳ`, are none of these.
+    pub collapse_digits: bool,
+}
+
+impl Normalization {
+    /// Whether no step is asked for.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// How a text becomes shingles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shingling {
@@ -30,12 +107,20 @@ pub struct Shingling {
     pub ngram: usize,
     /// Whether texts are lower-cased before they are cut into tokens.
     pub lowercase: bool,
+    /// What else is made alike before that; nothing unless asked for.
+    #[serde(flatten)]
+    pub normalization: Normalization,
 }
 
 impl Default for Shingling {
     /// Shingles of five words in lower case.
     fn default() -> Self {
-        Self { shingle: Shingle::Auto, ngram: 5, lowercase: true }
+        Self {
+            shingle: Shingle::Auto,
+            ngram: 5,
+            lowercase: true,
+            normalization: Normalization::default(),
+        }
     }
 }
 

@@ -1,13 +1,19 @@
 //! From a text to the hashes of its shingles.
 
 mod class;
+mod normalize;
 mod scan;
 mod tokens;
 mod words;
 
-use crate::options::{Shingle, Shingling};
+use crate::options::{Normalization, Shingle, Shingling};
 use mithril_core::minhash::ngram::ngram_hashes;
+pub(crate) use words::split_piece;
 use words::Words;
+
+/// Bytes of text that are cut at a time: few enough that text, tokens and hashes stay in the second-level
+/// cache.
+const PIECE: usize = 64 << 10;
 
 /// Cuts texts into shingles. One belongs to one thread: its buffers are used again and again.
 ///
@@ -27,39 +33,119 @@ pub struct Shingler {
     words: Words,
     tokens: Vec<u64>,
     hashes: Vec<u64>,
+    /// For texts that are normalized, when there are any.
+    plain: Option<Box<Self>>,
 }
 
 impl Shingler {
     /// A shingler with buffers of its own.
     #[must_use]
     pub fn new(shingling: Shingling) -> Self {
-        Self { shingling, words: Words::default(), tokens: Vec::new(), hashes: Vec::new() }
+        let (tokens, hashes) = (Vec::new(), Vec::new());
+        Self { shingling, words: Words::default(), tokens, hashes, plain: None }
     }
 
     /// The hash of every shingle of `text` in its order, repetitions included.
     ///
     /// Lower-casing is that of the Unicode standard, as in Python's `str.lower()`, over the whole
-    /// text before it is cut.
+    /// text before it is cut; [`Normalization`](crate::Normalization) says what else may be done to it.
     pub fn hashes(&mut self, text: &str) -> &[u64] {
+        if let Some(prepared) = self.shingling.prepared(text) {
+            self.plain().hashes_of(&prepared)
+        } else {
+            self.hashes_of(text)
+        }
+    }
+
+    /// Calls `visit` with the hashes of [`hashes`](Self::hashes) in runs of some thousands, so that long
+    /// texts are never in memory as shingles.
+    ///
+    /// # Errors
+    ///
+    /// Those of `visit`, which end it.
+    ///
+    /// ```
+    /// use mithril_dedup::{Shingler, Shingling};
+    /// let mut shingler = Shingler::new(Shingling::default());
+    /// let text = "A text of a million words or so. ".repeat(100_000);
+    /// let mut count = 0;
+    /// shingler.for_each_run(&text, |hashes| {
+    ///     count += hashes.len();
+    ///     Ok::<(), std::convert::Infallible>(())
+    /// })?;
+    /// assert_eq!(count, shingler.hashes(&text).len());
+    /// # Ok::<(), std::convert::Infallible>(())
+    /// ```
+    pub fn for_each_run<E>(
+        &mut self,
+        text: &str,
+        mut visit: impl FnMut(&[u64]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if let Some(prepared) = self.shingling.prepared(text) {
+            return self.plain().for_each_run(&prepared, visit);
+        }
+        let ngram = self.shingling.ngram;
+        let (mut rest, mut complete) = (text, false);
+        self.tokens.clear();
+        while !rest.is_empty() {
+            let (piece, after) = split_piece(rest, PIECE);
+            self.cut(piece);
+            rest = after;
+            if self.tokens.len() >= ngram {
+                complete = true;
+                self.hashes.clear();
+                ngram_hashes(&self.tokens, ngram, &mut self.hashes);
+                visit(&self.hashes)?;
+                // What the next piece needs of this one.
+                self.tokens.drain(..self.tokens.len() - (ngram - 1));
+            }
+        }
+        // A text that is shorter than a shingle, or of no words.
+        if complete { Ok(()) } else { visit(self.hashes_of(text)) }
+    }
+
+    /// How texts become shingles.
+    #[must_use]
+    pub fn shingling(&self) -> Shingling {
+        self.shingling
+    }
+
+    /// The hash of every token of `text`, but of those that take the place of missing words.
+    pub(crate) fn tokens(&mut self, text: &str) -> &[u64] {
+        self.tokens.clear();
+        self.cut(text);
+        &self.tokens
+    }
+
+    /// A shingler for texts that are normalized.
+    fn plain(&mut self) -> &mut Self {
+        let plain = || Box::new(Self::new(self.shingling.for_prepared()));
+        self.plain.get_or_insert_with(plain)
+    }
+
+    fn hashes_of(&mut self, text: &str) -> &[u64] {
         self.hashes.clear();
         self.tokens.clear();
-        let Shingling { shingle, ngram, lowercase } = self.shingling;
+        self.cut(text);
+        if self.tokens.is_empty() && self.shingling.shingle == Shingle::Auto {
+            // As in a row of emoji.
+            let lowered = self.shingling.lowercase.then(|| text.to_lowercase());
+            tokens::visible(lowered.as_deref().unwrap_or(text), &mut self.tokens);
+        }
+        ngram_hashes(&self.tokens, self.shingling.ngram, &mut self.hashes);
+        &self.hashes
+    }
+
+    /// Appends the hashes of the tokens of `text`.
+    fn cut(&mut self, text: &str) {
         let (words, tokens) = (&mut self.words, &mut self.tokens);
-        match shingle {
-            Shingle::Auto => {
-                words.hash(text, true, lowercase, tokens);
-                if tokens.is_empty() {
-                    // As in a row of emoji.
-                    let lowered = lowercase.then(|| text.to_lowercase());
-                    tokens::visible(lowered.as_deref().unwrap_or(text), tokens);
-                }
-            }
+        let lowercase = self.shingling.lowercase;
+        match self.shingling.shingle {
+            Shingle::Auto => words.hash(text, true, lowercase, tokens),
             Shingle::Words => words.hash(text, false, lowercase, tokens),
             Shingle::Whitespace => words.hash_runs(text, lowercase, tokens),
             Shingle::Chars => words.hash_scalars(text, lowercase, tokens),
         }
-        ngram_hashes(&self.tokens, ngram, &mut self.hashes);
-        &self.hashes
     }
 
     /// As [`hashes`](Self::hashes), with another hash: `hash` is given the bytes of each shingle.
@@ -80,8 +166,9 @@ impl Shingler {
     /// ```
     pub fn hashes_with(&mut self, text: &str, mut hash: impl FnMut(&[u8]) -> u64) -> &[u64] {
         self.hashes.clear();
-        let Shingling { shingle, ngram, lowercase } = self.shingling;
-        let lowered = lowercase.then(|| text.to_lowercase());
+        let Shingling { shingle, ngram, lowercase, .. } = self.shingling;
+        let lower = || lowercase.then(|| text.to_lowercase());
+        let lowered = self.shingling.prepared(text).or_else(lower);
         let text = lowered.as_deref().unwrap_or(text);
         let mut tokens: Vec<Box<str>> = Vec::new();
         match shingle {
@@ -110,5 +197,22 @@ impl Shingler {
         set.sort_unstable();
         set.dedup();
         set
+    }
+}
+
+impl Shingling {
+    /// The text normalized and in the case that it is compared in, if there is more to do than lower-casing.
+    pub(crate) fn prepared(&self, text: &str) -> Option<String> {
+        if self.normalization.is_nothing() {
+            return None;
+        }
+        let mut prepared = String::with_capacity(text.len());
+        normalize::normalize(text, self.normalization, self.lowercase, &mut prepared);
+        Some(prepared)
+    }
+
+    /// What is left to do with a text that is prepared.
+    pub(crate) fn for_prepared(self) -> Self {
+        Self { normalization: Normalization::default(), lowercase: false, ..self }
     }
 }

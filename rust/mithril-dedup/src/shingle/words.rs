@@ -171,14 +171,23 @@ fn begins_with_a_mark_of_length(text: &str, at: usize) -> bool {
 fn split(text: &str) -> (&str, &str, &str) {
     let bytes = text.as_bytes();
     let Some(other) = first_beyond_ascii(bytes) else { return (text, "", "") };
-    let is_boundary = |at: usize| {
-        matches!(bytes.get(at.wrapping_sub(1)), Some(b'\t' | b'\n' | b'\r' | b' '))
-            && bytes.get(at).is_some_and(|&byte| byte.is_ascii() && byte != b' ')
-    };
-    let start = (1..other).rev().find(|&at| is_boundary(at)).unwrap_or(0);
-    let end = (other + 1..bytes.len()).find(|&at| is_boundary(at)).unwrap_or(bytes.len());
+    let start = (1..other).rev().find(|&at| is_boundary(bytes, at)).unwrap_or(0);
+    let end = (other + 1..bytes.len()).find(|&at| is_boundary(bytes, at)).unwrap_or(bytes.len());
     let part = |from: usize, to: usize| text.get(from..to).unwrap_or_default();
     (part(0, start), part(start, end), part(end, bytes.len()))
+}
+
+/// `text` up to the first boundary after `least` bytes, and the rest.
+pub(crate) fn split_piece(text: &str, least: usize) -> (&str, &str) {
+    let bytes = text.as_bytes();
+    let end = (least..bytes.len()).find(|&at| is_boundary(bytes, at)).unwrap_or(bytes.len());
+    text.split_at_checked(end).unwrap_or((text, ""))
+}
+
+/// Whether words can be cut here without looking at the other side.
+fn is_boundary(bytes: &[u8], at: usize) -> bool {
+    matches!(bytes.get(at.wrapping_sub(1)), Some(b'\t' | b'\n' | b'\r' | b' '))
+        && bytes.get(at).is_some_and(|&byte| byte.is_ascii() && byte != b' ')
 }
 
 fn first_beyond_ascii(bytes: &[u8]) -> Option<usize> {
