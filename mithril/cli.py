@@ -62,6 +62,11 @@ def _dedup(options: argparse.Namespace) -> None:
         shingle=options.shingle,
         ngram=options.ngram,
         lowercase=options.lowercase,
+        unicode_form=options.unicode_form,
+        casefold=options.casefold,
+        strip_accents=options.strip_accents,
+        strip_punctuation=options.strip_punctuation,
+        collapse_digits=options.collapse_digits,
         verify=options.verify,
         keep=options.keep,
         input_format=options.input_format,
@@ -154,6 +159,11 @@ def _parser() -> argparse.ArgumentParser:
         default=True,
         help="lower-case texts first",
     )
+    add("--unicode-form", choices=["nfc", "nfkc"], help="bring texts to this form first")
+    add("--casefold", action="store_true", help="fold case first, in place of lower-casing")
+    add("--strip-accents", action="store_true", help="remove nonspacing marks first")
+    add("--strip-punctuation", action="store_true", help="remove punctuation first")
+    add("--collapse-digits", action="store_true", help="make each run of digits one 0 first")
     add(
         "--verify",
         choices=["exact", "signature", "none"],

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 Shingle: TypeAlias = Literal["auto", "whitespace", "words", "chars"]
+UnicodeForm: TypeAlias = Literal["nfc", "nfkc"]
 Verify: TypeAlias = Literal["exact", "signature", "none"]
 Progress: TypeAlias = "bool | Callable[[str, int, int], object] | None"
 
@@ -50,6 +51,11 @@ def deduplicate(
     shingle: Shingle = "auto",
     ngram: int = 5,
     lowercase: bool = True,
+    unicode_form: UnicodeForm | None = None,
+    casefold: bool = False,
+    strip_accents: bool = False,
+    strip_punctuation: bool = False,
+    collapse_digits: bool = False,
     verify: Verify = "exact",
     keep: Literal["first", "longest", "max", "min"] = "first",
     by: object | None = None,
@@ -77,6 +83,17 @@ def deduplicate(
             ``"words"``: words by UAX #29. ``"chars"``: Unicode scalar values.
         ngram: The number of these in a shingle. A shorter text is one shingle.
         lowercase: Whether texts are lower-cased first.
+        unicode_form: The normalization form that texts are brought to first, ``"nfc"`` or
+            ``"nfkc"``.
+        casefold: Whether texts are case-folded first, as by ``str.casefold()``, in place of being
+            lower-cased.
+        strip_accents: Whether texts are decomposed and lose their nonspacing marks (Mn) first:
+            ``é`` becomes ``e``. Vowel signs of Indic scripts are such marks.
+        strip_punctuation: Whether punctuation (P*) is removed first; nothing takes its place:
+            ``can't`` becomes ``cant``. Symbols, as ``$`` and ``+``, stay.
+        collapse_digits: Whether every run of decimal digits (Nd) becomes one ``0`` first. Of all
+            these, the form comes first, then case, accents, punctuation, digits, and in the end
+            what was taken apart is composed again.
         verify: ``"exact"`` compares the shingle sets of each candidate pair, ``"signature"`` only
             the signatures, ``"none"`` nothing.
         keep: Which of several rows alike is kept: the ``"first"``, the ``"longest"`` in
@@ -111,6 +128,11 @@ def deduplicate(
             shingle=shingle,
             ngram=ngram,
             lowercase=lowercase,
+            unicode_form=unicode_form,
+            casefold=casefold,
+            strip_accents=strip_accents,
+            strip_punctuation=strip_punctuation,
+            collapse_digits=collapse_digits,
             verify=verify,
             keep=keep,
             threads=threads,

@@ -12,7 +12,7 @@ from mithril.report import Report
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mithril.dedup import Progress, Shingle, Verify
+    from mithril.dedup import Progress, Shingle, UnicodeForm, Verify
 
 
 def dedup_files(
@@ -28,6 +28,11 @@ def dedup_files(
     shingle: Shingle = "auto",
     ngram: int = 5,
     lowercase: bool = True,
+    unicode_form: UnicodeForm | None = None,
+    casefold: bool = False,
+    strip_accents: bool = False,
+    strip_punctuation: bool = False,
+    collapse_digits: bool = False,
     verify: Verify = "exact",
     keep: str = "first",
     input_format: Literal["auto", "parquet", "jsonl", "text"] = "auto",
@@ -61,6 +66,11 @@ def dedup_files(
         shingle: As in `deduplicate`.
         ngram: As in `deduplicate`.
         lowercase: As in `deduplicate`.
+        unicode_form: As in `deduplicate`.
+        casefold: As in `deduplicate`.
+        strip_accents: As in `deduplicate`.
+        strip_punctuation: As in `deduplicate`.
+        collapse_digits: As in `deduplicate`.
         verify: As in `deduplicate`.
         keep: ``"first"``, ``"longest"``, ``"max:COLUMN"`` or ``"min:COLUMN"``.
         input_format: The format of the input; by the names of the files if ``"auto"``.
@@ -97,6 +107,11 @@ def dedup_files(
             shingle=shingle,
             ngram=ngram,
             lowercase=lowercase,
+            unicode_form=unicode_form,
+            casefold=casefold,
+            strip_accents=strip_accents,
+            strip_punctuation=strip_punctuation,
+            collapse_digits=collapse_digits,
             verify=verify,
             keep=keep,
             input_format=input_format,

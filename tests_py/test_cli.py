@@ -52,7 +52,8 @@ def test_every_option_reaches_the_engine(rows: Path, tmp_path: Path) -> None:
     options = (
         "--text-column text --id-column n --threshold 0.7 --recall 0.9 --permutations 64 --seed 7"
         " --shingle chars --ngram 3 --no-lowercase --verify signature --keep max:n --format parquet"
-        " --threads 1 --overwrite --input-format jsonl"
+        " --threads 1 --overwrite --input-format jsonl --unicode-form nfkc --casefold"
+        " --strip-accents --strip-punctuation --collapse-digits"
     )
     for _ in range(2):
         done = run("dedup", rows, "--output", tmp_path / "out", "--json", *options.split())
@@ -66,6 +67,11 @@ def test_every_option_reaches_the_engine(rows: Path, tmp_path: Path) -> None:
         "shingle": "chars",
         "ngram": 3,
         "lowercase": False,
+        "unicode_form": "nfkc",
+        "casefold": True,
+        "strip_accents": True,
+        "strip_punctuation": True,
+        "collapse_digits": True,
         "verify": "signature",
         "keep": "max",
         "threads": 1,
@@ -85,6 +91,7 @@ def test_every_option_reaches_the_engine(rows: Path, tmp_path: Path) -> None:
         (["dedup", "ROWS", "--output", "OUT", "--threshold", "1.5"], "threshold must be"),
         (["dedup", "ROWS", "--output", "OUT", "--keep", "max"], "max:COLUMN"),
         (["dedup", "ROWS", "--output", "OUT", "--shingle", "x"], "--shingle"),
+        (["dedup", "ROWS", "--output", "OUT", "--unicode-form", "nfd"], "--unicode-form"),
         (["dedup", "ROWS", "--output", "OUT", "--text-column", "x"], "the columns are: text, n"),
     ],
 )
