@@ -263,8 +263,7 @@ fn sketch_text(
     control: Control,
 ) -> Result<bool> {
     if let Scheme::Datasketch(scheme) = hasher.scheme() {
-        let tokens =
-            shingler.hashes_with(text, |shingle| datasketch::token_hash(scheme, shingle));
+        let tokens = shingler.hashes_with(text, |shingle| datasketch::token_hash(scheme, shingle));
         hasher.sketch(tokens, values)?;
         return Ok(!tokens.is_empty());
     }

@@ -8,8 +8,8 @@ mod words;
 
 use crate::options::{Normalization, Shingle, Shingling};
 use mithril_core::minhash::ngram::ngram_hashes;
-pub(crate) use words::split_piece;
 use words::Words;
+pub(crate) use words::split_piece;
 
 /// Bytes of text that are cut at a time: few enough that text, tokens and hashes stay in the second-level
 /// cache.

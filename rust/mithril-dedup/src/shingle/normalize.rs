@@ -15,14 +15,16 @@ pub(crate) fn normalize(
     out: &mut String,
 ) {
     out.clear();
-    let Normalization { form, casefold, strip_accents, .. } = normalization;
+    let Normalization { form, casefold, strip_accents, strip_punctuation, collapse_digits } =
+        normalization;
+    let beyond_accents = strip_punctuation || collapse_digits;
     let mut filter = Filter { normalization, in_digits: false };
     if text.is_ascii() {
         // It is in every form, without marks, and folding it is lower-casing it.
-        if filter.is_idle() {
-            out.push_str(text);
-        } else {
+        if beyond_accents {
             out.extend(text.chars().filter_map(|character| filter.pass(character)));
+        } else {
+            out.push_str(text);
         }
         if casefold || lowercase {
             out.make_ascii_lowercase();
@@ -42,10 +44,10 @@ pub(crate) fn normalize(
     if strip_accents {
         let decomposed = DecomposingNormalizer::new_nfd().normalize_iter(cased.chars());
         out.extend(decomposed.filter_map(|character| filter.pass(character)));
-    } else if filter.is_idle() {
-        out.push_str(&cased);
-    } else {
+    } else if beyond_accents {
         out.extend(cased.chars().filter_map(|character| filter.pass(character)));
+    } else {
+        out.push_str(&cased);
     }
     if let Some(form) = form.or(strip_accents.then_some(Form::Nfc))
         && let Cow::Owned(composed) = composer(form).normalize(out)
@@ -69,13 +71,6 @@ struct Filter {
 }
 
 impl Filter {
-    /// Whether every character passes as it is.
-    fn is_idle(&self) -> bool {
-        let Normalization { strip_accents, strip_punctuation, collapse_digits, .. } =
-            self.normalization;
-        !(strip_accents || strip_punctuation || collapse_digits)
-    }
-
     /// What the next character of the text becomes, if anything.
     fn pass(&mut self, character: char) -> Option<char> {
         let kind = Kind::of(character);
