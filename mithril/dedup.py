@@ -88,7 +88,7 @@ def deduplicate(
         casefold: Whether texts are case-folded first, as by ``str.casefold()``, in place of being
             lower-cased.
         strip_accents: Whether texts are decomposed and lose their nonspacing marks (Mn) first:
-            ``é`` becomes ``e``. Vowel signs of Indic scripts are such marks.
+            ``é`` becomes ``e``. Many vowel signs of Indic scripts are such marks.
         strip_punctuation: Whether punctuation (P*) is removed first; nothing takes its place:
             ``can't`` becomes ``cant``. Symbols, as ``$`` and ``+``, stay.
         collapse_digits: Whether every run of decimal digits (Nd) becomes one ``0`` first. Of all

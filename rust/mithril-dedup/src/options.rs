@@ -77,9 +77,9 @@ pub struct Normalization {
     /// It takes the place of lower-casing, whether that is asked for or not.
     pub casefold: bool,
     /// Whether texts are decomposed canonically and lose their nonspacing marks (general category Mn):
-    /// `é` becomes `e`, `ё` becomes `е`. Letters that do not decompose, as `ø` and `ł`, stay; vowel signs
-    /// of Indic scripts, points of Hebrew and Arabic and the lower tone marks of Thai are such marks, and
-    /// go; `≠` is `=` with one.
+    /// `é` becomes `e`, `ё` becomes `е`. Letters that do not decompose, as `ø` and `ł`, stay. Many vowel
+    /// signs of Indic scripts, the points of Hebrew and Arabic and what stands above and below letters of
+    /// Thai are such marks too, and go; `≠` is `=` with one.
     pub strip_accents: bool,
     /// Whether punctuation (the general categories Pc, Pd, Ps, Pe, Pi, Pf and Po) is removed. Nothing takes
     /// its place: `can't` becomes `cant`, and `well-known` becomes `wellknown`. Symbols, as `$`, `+`, `<`,
