@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from mithril.dedup import Shingle
+    from mithril.dedup import Shingle, UnicodeForm
 
 Scheme: TypeAlias = Literal[
     "similarity", "datasketch", "datasketch-affine32", "datasketch-affine64", "datasketch-legacy"
@@ -131,6 +131,11 @@ class MinHasher:
         shingle: Shingle = "auto",
         ngram: int = 5,
         lowercase: bool = True,
+        unicode_form: UnicodeForm | None = None,
+        casefold: bool = False,
+        strip_accents: bool = False,
+        strip_punctuation: bool = False,
+        collapse_digits: bool = False,
         threads: int | None = None,
     ) -> npt.NDArray[np.uint64]:
         """Make the signature of every text of a column.
@@ -144,6 +149,11 @@ class MinHasher:
             shingle: What a shingle is made of, as in `deduplicate`.
             ngram: The number of these in a shingle. A shorter text is one shingle.
             lowercase: Whether texts are lower-cased first.
+            unicode_form: As for `deduplicate`, like the next four.
+            casefold: Whether texts are case-folded first.
+            strip_accents: Whether texts lose their accents first.
+            strip_punctuation: Whether texts lose their punctuation first.
+            collapse_digits: Whether every run of digits becomes one ``0`` first.
             threads: The number of threads; all of the machine's if None.
 
         Returns:
@@ -159,7 +169,17 @@ class MinHasher:
             >>> MinHasher(num_permutations=16).hash_column(["one text", "another", None]).shape
             (3, 16)
         """
-        options = encode(shingle=shingle, ngram=ngram, lowercase=lowercase, threads=threads)
+        options = encode(
+            shingle=shingle,
+            ngram=ngram,
+            lowercase=lowercase,
+            unicode_form=unicode_form,
+            casefold=casefold,
+            strip_accents=strip_accents,
+            strip_punctuation=strip_punctuation,
+            collapse_digits=collapse_digits,
+            threads=threads,
+        )
         return self._native.hash_column(column, options)
 
     def band_column(
@@ -171,6 +191,11 @@ class MinHasher:
         shingle: Shingle = "auto",
         ngram: int = 5,
         lowercase: bool = True,
+        unicode_form: UnicodeForm | None = None,
+        casefold: bool = False,
+        strip_accents: bool = False,
+        strip_punctuation: bool = False,
+        collapse_digits: bool = False,
         threads: int | None = None,
     ) -> npt.NDArray[np.uint64]:
         """Make the band hashes of every text of a column; no signature is held.
@@ -187,6 +212,11 @@ class MinHasher:
             shingle: What a shingle is made of, as in `deduplicate`.
             ngram: The number of these in a shingle. A shorter text is one shingle.
             lowercase: Whether texts are lower-cased first.
+            unicode_form: As for `deduplicate`, like the next four.
+            casefold: Whether texts are case-folded first.
+            strip_accents: Whether texts lose their accents first.
+            strip_punctuation: Whether texts lose their punctuation first.
+            collapse_digits: Whether every run of digits becomes one ``0`` first.
             threads: The number of threads; all of the machine's if None.
 
         Returns:
@@ -215,6 +245,11 @@ class MinHasher:
             shingle=shingle,
             ngram=ngram,
             lowercase=lowercase,
+            unicode_form=unicode_form,
+            casefold=casefold,
+            strip_accents=strip_accents,
+            strip_punctuation=strip_punctuation,
+            collapse_digits=collapse_digits,
             threads=threads,
         )
         return self._native.band_column(column, options)

@@ -15,7 +15,8 @@ use mithril_core::minhash::datasketch::token_hash;
 use mithril_core::minhash::{DatasketchScheme, Scheme, ngram};
 use mithril_core::{CallbackProgress, MinHashSignature, MinHasher};
 use mithril_dedup::{
-    Banding, Control, DedupError, Documents, HashColumn, Shingle, Shingler, Shingling, Threads,
+    Banding, Control, DedupError, Documents, HashColumn, Normalization, Shingle, Shingler,
+    Shingling, Threads,
 };
 use proptest::prelude::*;
 use std::sync::atomic::AtomicBool;
@@ -77,7 +78,7 @@ fn every_kind_of_column_has_the_signatures_of_its_texts() {
     ];
     for shingle in [Shingle::Auto, Shingle::Whitespace, Shingle::Words, Shingle::Chars] {
         for (ngram, lowercase) in [(1, true), (3, false), (5, true)] {
-            let shingling = Shingling { shingle, ngram, lowercase };
+            let shingling = Shingling { shingle, ngram, lowercase, ..Shingling::default() };
             let expected = naive(&hasher, &TEXTS, shingling);
             for (kind, chunks) in &kinds {
                 let values = hash(&hasher, &documents(chunks.clone()), shingling);
@@ -138,12 +139,17 @@ fn datasketch_hashes_the_bytes_of_shingles() {
         for (shingle, ngram, text, expected) in &shingles {
             let tokens: Vec<u64> =
                 expected.iter().map(|shingle| token_hash(scheme, shingle.as_bytes())).collect();
-            let shingling = Shingling { shingle: *shingle, ngram: *ngram, lowercase: true };
+            let shingling = Shingling { shingle: *shingle, ngram: *ngram, ..Shingling::default() };
             let values = hash(&hasher, &column(&[Some((*text).to_owned())]), shingling);
             assert_eq!(values, hasher.hash_tokens(&tokens).values, "{scheme:?}, {text}");
         }
         // The one definition that both crates have.
-        let chars = Shingling { shingle: Shingle::Chars, ngram: 3, lowercase: false };
+        let chars = Shingling {
+            shingle: Shingle::Chars,
+            ngram: 3,
+            lowercase: false,
+            ..Shingling::default()
+        };
         let values = hash(&hasher, &column(&[Some("Hello wörld".to_owned())]), chars);
         assert_eq!(values, hasher.hash_text("Hello wörld", 3).values);
     }
@@ -215,7 +221,7 @@ proptest! {
         text in "[\\PC \t我用สคาΣ😀]{0,60}", lowercase in any::<bool>(),
     ) {
         for shingle in [Shingle::Auto, Shingle::Whitespace, Shingle::Words, Shingle::Chars] {
-            let shingling = Shingling { shingle, ngram: 1, lowercase };
+            let shingling = Shingling { shingle, ngram: 1, lowercase, ..Shingling::default() };
             let mut shingler = Shingler::new(shingling);
             let expected = shingler.hashes(&text).to_vec();
             let of_one = |bytes: &[u8]| {
@@ -247,6 +253,38 @@ fn documents_of_any_size_are_the_same_on_any_threads() {
     assert_eq!(one, run(Some(7)));
     let borrowed: Vec<Option<&str>> = texts.iter().map(Option::as_deref).collect();
     assert_eq!(one, naive(&hasher, &borrowed, Shingling::default()));
+}
+
+#[test]
+fn a_document_that_is_cut_into_pieces_has_the_signature_of_the_whole() {
+    let megabytes = 9 << 20;
+    let line = "Größe 1,024 of the Σίσυφος, ΣΑΣ and 我用Python\u{301} or \u{1f600} can't. ";
+    let texts = [
+        (numbers(megabytes / 7, 3), 5),
+        (line.repeat(megabytes / line.len()), 3),
+        // Nowhere to cut, too few words for a shingle, and no word at all.
+        (numbers(megabytes / 7, 3).replace(' ', "-"), 2),
+        (numbers(megabytes / 7, 1), 9 << 20),
+        ("\u{1f600} ".repeat(megabytes / 5), 2),
+        (" ".repeat(megabytes), 5),
+    ];
+    let hasher = MinHasher::new(32);
+    for (text, ngram) in texts {
+        for (shingle, normalization) in [
+            (Shingle::Auto, Normalization::default()),
+            (Shingle::Auto, Normalization { strip_accents: true, ..Normalization::default() }),
+            (Shingle::Whitespace, Normalization::default()),
+        ] {
+            let shingling = Shingling { shingle, ngram, normalization, ..Shingling::default() };
+            let expected = naive(&hasher, &[Some(&text)], shingling);
+            for threads in [1, 2] {
+                let threads = Threads::try_new(Some(threads)).unwrap();
+                let documents = column(&[Some(text.clone())]);
+                let values = threads.install(|| hash(&hasher, &documents, shingling));
+                assert_eq!(values, expected, "{shingling:?} of {:?}", &text.chars().take(20));
+            }
+        }
+    }
 }
 
 #[test]

@@ -110,7 +110,9 @@ fn check_tokens_of(text: &str, shingle: Shingle, lowercase: bool) {
         for token in tokens {
             ngram_hashes(&[token_hash(token.as_bytes())], 1, &mut expected);
         }
-        Shingler::new(Shingling { shingle, ngram: 1, lowercase }).hashes(text) == expected
+        Shingler::new(Shingling { shingle, ngram: 1, lowercase, ..Shingling::default() })
+            .hashes(text)
+            == expected
     };
     if !is_right(text, &complete_tokens(text, shingle, lowercase)) {
         // The line that shows it, if one does.

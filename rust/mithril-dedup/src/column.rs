@@ -242,10 +242,10 @@ impl Sketched {
             || (Shingler::new(shingling), vec![0; width]),
             |(shingler, passing), index, [kept, hashes]| {
                 let values = if keep.signatures { kept } else { passing };
-                if !sketch_text(hasher, shingler, text(index), values, control)? {
-                    hashes.fill(MinHashSignature::EMPTY);
-                } else {
+                if sketch_text(hasher, shingler, text(index), values, control)? {
                     MinHashSignature::band_hashes(values, band_rows, hashes);
+                } else {
+                    hashes.fill(MinHashSignature::EMPTY);
                 }
                 Ok(())
             },
@@ -323,25 +323,28 @@ fn sketch_large(
         .collect::<Result<_>>()?;
     if tokens.iter().map(Vec::len).sum::<usize>() < plain.ngram {
         // One shingle, or none, whatever its length.
-        let hashes = shingler.hashes(text);
-        hasher.sketch(hashes, values)?;
-        return Ok(!hashes.is_empty());
+        let whole = shingler.hashes(text);
+        hasher.sketch(whole, values)?;
+        return Ok(!whole.is_empty());
     }
-    let part_values = tokens.par_iter().enumerate().map(|(part, own)| {
+    let part_values = tokens.par_iter().enumerate().map(|(part, begun)| {
         control.check()?;
         // The shingles that begin in this part end in those that follow.
         let following = tokens.iter().skip(part + 1).flatten().take(plain.ngram - 1);
-        let run: Vec<u64> = own.iter().chain(following).copied().collect();
-        let (mut hashes, mut values) = (Vec::new(), vec![0; hasher.num_permutations()]);
+        let run: Vec<u64> = begun.iter().chain(following).copied().collect();
+        let mut values = vec![0; hasher.num_permutations()];
+        let mut own = Vec::new();
         if run.len() >= plain.ngram {
-            ngram_hashes(&run, plain.ngram, &mut hashes);
+            ngram_hashes(&run, plain.ngram, &mut own);
         }
-        hasher.sketch(&hashes, &mut values)?;
+        hasher.sketch(&own, &mut values)?;
         Ok(values)
     });
     let part_values: Vec<Vec<u64>> = part_values.collect::<Result<_>>()?;
     hasher.sketch(&[], values)?;
-    part_values.iter().for_each(|more| unite(values, more));
+    for more in &part_values {
+        unite(values, more);
+    }
     Ok(true)
 }
 
