@@ -21,8 +21,6 @@ from minhash_account import account
 from minhash_chart import draw
 from peers import PEERS, installed
 
-import mithril
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -62,8 +60,6 @@ def main() -> None:
     for name in PEERS:
         if installed(name) is None:
             print(f"{name} is not installed here: it is left out")
-    if not hasattr(mithril, "MinHasher"):
-        print("this mithril has no MinHasher: it is left out of tokens, column and flat")
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         write_columns(Path(folder), sizes["column"], sizes["keep"])

@@ -122,14 +122,11 @@ def commands(folder: Path, threads: int, rows: int) -> Iterator[Contender]:
 
 def flat_part(folder: Path, threads: int, sizes: dict[str, int]) -> Iterator[dict[str, Any]]:
     """Take documents of all lengths, and columns of all numbers of documents, to signatures."""
-    del threads
-    hasher = getattr(mithril, "MinHasher", None)
-    if hasher is None:
-        return
+    hasher = mithril.MinHasher(128)
 
     def contender(column: pa.Array, size: int) -> Contender:
         def run() -> object:
-            return hasher(128).hash_column(column, shingle="auto", ngram=5)
+            return hasher.hash_column(column, shingle="auto", ngram=5, threads=threads)
 
         return Contender("mithril", run, size)
 

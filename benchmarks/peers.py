@@ -68,8 +68,8 @@ def for_tokens(
 ) -> Iterator[Contender]:
     """Yield the contenders that take hashes of tokens to signatures."""
     work = len(tokens)
-    if hasher := getattr(mithril, "MinHasher", None):
-        yield Contender("mithril", lambda: hasher(PERMUTATIONS).hash_tokens(tokens, offsets), work)
+    hasher = mithril.MinHasher(PERMUTATIONS)
+    yield Contender("mithril", lambda: hasher.hash_tokens(tokens, offsets, threads=threads), work)
     if rensa := installed("rensa"):
         digest = rensa.RMinHash.digest_matrix_from_flat_token_hashes
         yield Contender("rensa", lambda: digest(tokens, offsets, PERMUTATIONS, SEED), work)
@@ -109,13 +109,13 @@ def character_shingles(text: str) -> list[str]:
 def for_column(column: pa.Array, size: int, threads: int, *, cjk: bool) -> Iterator[Contender]:
     """Yield the contenders that take a column of texts, `size` bytes, to signatures."""
     shingles = character_shingles if cjk else word_shingles
-    if hasher := getattr(mithril, "MinHasher", None):
-        modes = {"mithril": "auto"} if cjk else MODES
-        for name, shingle in modes.items():
-            hash_column = partial(
-                hasher(PERMUTATIONS).hash_column, column, shingle=shingle, ngram=NGRAM
-            )
-            yield Contender(name, hash_column, size)
+    hasher = mithril.MinHasher(PERMUTATIONS)
+    modes: dict[str, Any] = {"mithril": "auto"} if cjk else MODES
+    for name, shingle in modes.items():
+        hash_column = partial(
+            hasher.hash_column, column, shingle=shingle, ngram=NGRAM, threads=threads
+        )
+        yield Contender(name, hash_column, size)
 
     def in_batches(digest: Callable[[list[list[str]]], object]) -> list[object]:
         texts = column.to_pylist()

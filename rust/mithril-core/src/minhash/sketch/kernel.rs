@@ -34,6 +34,8 @@ const BLOCK: usize = 256;
 /// first. There are two sizes, because a block is cleared before it is filled.
 const SMALL: usize = 128;
 const MEDIUM: usize = 512;
+/// Eights between the one that is compared and the one that is fetched.
+const AHEAD: usize = 32;
 /// Tokens between two looks at the largest value.
 const BETWEEN_BOUNDS: usize = 1024;
 
@@ -267,12 +269,15 @@ fn throw<L: Lanes, const N: usize, const EIGHTS: usize>(
 
     let (early, late) = eights.split_at(eights.len().min(family.slots * 64 / 8));
     let is_one_block = eights.len() < EIGHTS;
+    let mut following = eights;
     for tokens in blocks(early, last, EIGHTS - 1) {
         if is_one_block {
             block.hash::<L, true>(lanes, family, tokens);
         } else {
             block.hash::<L, false>(lanes, family, tokens);
         }
+        following = following.get(tokens.0.len()..).unwrap_or_default();
+        lanes.prefetch(following.get(..EIGHTS).unwrap_or(following));
         block.throw(&mut table);
     }
     if !late.is_empty() {
@@ -327,13 +332,18 @@ fn throw_smallest<L: Lanes, const N: usize>(
 ) {
     // Room for all of them, and for the lanes that are written beyond the last.
     let mut winners = [0; BETWEEN_BOUNDS + 8];
-    for tokens in tokens.chunks(BETWEEN_BOUNDS / 8) {
+    let mut rest = tokens;
+    while !rest.is_empty() {
+        let chunk = rest.get(..BETWEEN_BOUNDS / 8).unwrap_or(rest);
         let slots = table.get(..family.slots).unwrap_or_default();
         let largest = slots.iter().fold(0, |largest, &value| value.max(largest));
         let bound = lanes.splat64(largest.min(FRACTION + 1));
         let fraction = lanes.splat64(FRACTION);
         let mut count = 0;
-        for tokens in tokens {
+        for (at, tokens) in (AHEAD..).zip(chunk) {
+            if let Some(ahead) = rest.get(at..=at) {
+                lanes.prefetch(ahead);
+            }
             let mixed = mixed(lanes, family, tokens);
             let may_win = lanes.less64(lanes.and64(mixed, fraction), bound);
             if may_win != 0
@@ -345,5 +355,6 @@ fn throw_smallest<L: Lanes, const N: usize>(
         for &hash in winners.iter().take(count) {
             put(table, first_slot(family, hash), hash & FRACTION);
         }
+        rest = rest.get(chunk.len()..).unwrap_or_default();
     }
 }

@@ -62,6 +62,14 @@ impl Lanes for Avx2 {
     type U32 = Two;
 
     #[inline(always)]
+    fn prefetch(self, tokens: &[[u64; 8]]) {
+        for eight in tokens {
+            // SAFETY: a prefetch may be given any address, and these are of tokens.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(eight.as_ptr().cast()) }
+        }
+    }
+
+    #[inline(always)]
     fn splat64(self, value: u64) -> Two {
         // SAFETY: the feature is there, as `self` proves.
         unsafe { [_mm256_set1_epi64x(value as i64); 2] }

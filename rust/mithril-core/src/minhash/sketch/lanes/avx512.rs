@@ -66,6 +66,14 @@ impl Lanes for Avx512 {
     type U32 = __m512i;
 
     #[inline(always)]
+    fn prefetch(self, tokens: &[[u64; 8]]) {
+        for eight in tokens {
+            // SAFETY: a prefetch may be given any address, and these are of tokens.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(eight.as_ptr().cast()) }
+        }
+    }
+
+    #[inline(always)]
     fn splat64(self, value: u64) -> __m512i {
         // SAFETY: the feature is there, as `self` proves.
         unsafe { _mm512_set1_epi64(value as i64) }

@@ -32,6 +32,9 @@ impl Lanes for Portable {
     type U32 = [u32; RAMP];
 
     #[inline(always)]
+    fn prefetch(self, _tokens: &[[u64; 8]]) {}
+
+    #[inline(always)]
     fn splat64(self, value: u64) -> [u64; 8] {
         [value; 8]
     }
