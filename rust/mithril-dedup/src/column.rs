@@ -433,32 +433,7 @@ fn zeros(rows: usize, width: usize) -> Result<Vec<u64>> {
     let len = rows.checked_mul(width).ok_or_else(too_large)?;
     // A question only: the memory below comes from the system with zeros in it.
     Vec::<u64>::new().try_reserve_exact(len).map_err(|_| too_large())?;
-    let values = vec![0; len];
-    in_huge_pages(&values);
-    Ok(values)
+    // Memory that is new costs 0.4 µs for each signature of 128 values, more than the sketch of a short text;
+    // asking for huge pages made it no cheaper, and the first time twice as dear.
+    Ok(vec![0; len])
 }
-
-/// Asks for pages of 2 MiB where there are many: the system takes half a microsecond to give a small page,
-/// more than a short text takes to its signature.
-#[cfg(target_os = "linux")]
-#[expect(
-    unsafe_code,
-    reason = "no other way to tell the system; it changes how fast memory is, not what is in it"
-)]
-fn in_huge_pages(values: &[u64]) {
-    const PAGE: usize = 4096;
-    const ENOUGH: usize = 4 << 20;
-    let bytes = values.as_ptr().cast::<u8>();
-    let before = bytes.align_offset(PAGE);
-    let length = size_of_val(values).saturating_sub(before) / PAGE * PAGE;
-    if length >= ENOUGH {
-        // SAFETY: the range lies within `values`, and the advice neither reads nor writes it. An error says
-        // that the system has no such pages.
-        unsafe {
-            libc::madvise(bytes.add(before).cast_mut().cast(), length, libc::MADV_HUGEPAGE);
-        }
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn in_huge_pages(_values: &[u64]) {}

@@ -50,7 +50,8 @@ use super::MinHashSignature;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Kernel {
-    /// Plain Rust, on every machine. On ARM the compiler makes NEON of it, which is always there.
+    /// Plain Rust, on every machine, written so that the compiler can use the vectors that every processor
+    /// of a kind has: SSE2, NEON.
     Portable,
     /// 256-bit vectors of x86-64.
     Avx2,
