@@ -253,6 +253,20 @@ fn auto_cuts_a_text_without_words_into_characters() {
 }
 
 #[test]
+fn shingles_of_no_tokens_are_of_one_however_long_the_text() {
+    for text in ["to be or not".to_owned(), "to be or not ".repeat(10_000)] {
+        let mut count = 0;
+        Shingler::new(options(Shingle::Words, 0))
+            .for_each_run(&text, |hashes| {
+                count += hashes.len();
+                Ok::<(), std::convert::Infallible>(())
+            })
+            .unwrap();
+        assert_eq!(count, Shingler::new(options(Shingle::Words, 1)).hashes(&text).len());
+    }
+}
+
+#[test]
 fn case_matters_only_when_asked() {
     let mut exact = Shingler::new(Shingling { lowercase: false, ..options(Shingle::Words, 1) });
     assert_ne!(exact.set("Straße"), exact.set("STRASSE"));

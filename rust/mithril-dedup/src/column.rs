@@ -271,7 +271,6 @@ fn sketch_text(
         return sketch_large(hasher, shingler, text, values, control);
     }
     let (mut has_shingles, mut more) = (false, Vec::new());
-    hasher.sketch(&[], values)?;
     shingler.for_each_run(text, |hashes| {
         control.check()?;
         if has_shingles {

@@ -84,7 +84,10 @@ impl Shingler {
         if let Some(prepared) = self.shingling.prepared(text) {
             return self.plain().for_each_run(&prepared, visit);
         }
-        let ngram = self.shingling.ngram;
+        if text.len() <= PIECE {
+            return visit(self.hashes_of(text));
+        }
+        let ngram = self.shingling.ngram.max(1);
         let (mut rest, mut complete) = (text, false);
         self.tokens.clear();
         while !rest.is_empty() {

@@ -24,55 +24,47 @@ impl Words {
     /// Appends the hash of every word of `text` to `hashes`; those of scripts without spaces are cut into
     /// their characters if `by_scalar`.
     pub(super) fn hash(&mut self, text: &str, by_scalar: bool, lower: bool, hashes: &mut Vec<u64>) {
-        let mut rest = text;
-        loop {
-            let (ascii, other, after) = split(rest);
-            if !ascii.is_empty() {
-                scan::tokens(
-                    ascii.as_bytes(),
-                    Runs::Words,
-                    lower,
-                    &mut self.lowered,
-                    |bytes, start, end| {
-                        hashes.push(token_hash_within(bytes, start, end));
-                    },
-                );
-            }
-            if other.is_empty() {
-                return;
-            }
-            if self.lower(other, lower) {
-                self.cut(by_scalar, hashes);
+        self.hash_parts(text, Runs::Words, lower, hashes, |words, other, hashes| {
+            if words.lower(other, lower) {
+                words.cut(by_scalar, hashes);
             } else if by_scalar {
                 complete(other, lower, |text| tokens::auto_words(text, hashes));
             } else {
                 complete(other, lower, |text| tokens::words(text, hashes));
             }
-            rest = after;
-        }
+        });
     }
 
     /// As [`hash`](Self::hash), for runs between white space.
     pub(super) fn hash_runs(&mut self, text: &str, lower: bool, hashes: &mut Vec<u64>) {
+        self.hash_parts(text, Runs::Whitespace, lower, hashes, |_, other, hashes| {
+            complete(other, lower, |text| tokens::whitespace(text, hashes));
+        });
+    }
+
+    /// Appends the hashes of `runs` in the parts of `text` that are ASCII, and has `beyond_ascii` append those
+    /// of the parts between them.
+    fn hash_parts(
+        &mut self,
+        text: &str,
+        runs: Runs,
+        lower: bool,
+        hashes: &mut Vec<u64>,
+        mut beyond_ascii: impl FnMut(&mut Self, &str, &mut Vec<u64>),
+    ) {
         let mut rest = text;
         loop {
             let (ascii, other, after) = split(rest);
             if !ascii.is_empty() {
-                let runs = Runs::Whitespace;
-                scan::tokens(
-                    ascii.as_bytes(),
-                    runs,
-                    lower,
-                    &mut self.lowered,
-                    |bytes, start, end| {
-                        hashes.push(token_hash_within(bytes, start, end));
-                    },
-                );
+                let push = |bytes: &[u8], start, end| {
+                    hashes.push(token_hash_within(bytes, start, end));
+                };
+                scan::tokens(ascii.as_bytes(), runs, lower, &mut self.lowered, push);
             }
             if other.is_empty() {
                 return;
             }
-            complete(other, lower, |text| tokens::whitespace(text, hashes));
+            beyond_ascii(self, other, hashes);
             rest = after;
         }
     }
