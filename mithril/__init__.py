@@ -8,34 +8,76 @@
     [{'row': 2, 'kept_row': 0, 'jaccard': 1.0, 'exact_copy': False}]
 
 `deduplicate` works on a column of texts in memory, `dedup_files` from files to a clean copy.
-`MinHasher` makes the signatures, for those who do something else with them.
+`MinHasher` makes the signatures, for those who do something else with them. `open_store` opens
+folders and buckets.
 """
 
-from mithril._native import __version__
+from mithril._native import Bytes, __version__
 from mithril.dedup import DedupResult, deduplicate
 from mithril.exceptions import (
+    AccessDeniedException,
+    CasException,
+    CompressionException,
+    ContentNotFoundException,
     DedupException,
+    InvalidAddressException,
     InvalidArgumentException,
+    InvalidKeyException,
     MithrilException,
     NotFoundException,
+    ObjectChangedException,
+    ObjectExistsException,
+    ObjectNotFoundException,
     OutputInTheWayException,
+    StorageException,
+    StoreConnectionException,
 )
 from mithril.files import dedup_files
 from mithril.minhash import MinHasher
 from mithril.report import Report
+from mithril.storage import (
+    ByteStream,
+    GcsStorage,
+    LocalStorage,
+    MemoryStorage,
+    ObjectMeta,
+    S3Storage,
+    Storage,
+    open_store,
+)
 from mithril.table import Table
 
 __all__ = [
+    "AccessDeniedException",
+    "ByteStream",
+    "Bytes",
+    "CasException",
+    "CompressionException",
+    "ContentNotFoundException",
     "DedupException",
     "DedupResult",
+    "GcsStorage",
+    "InvalidAddressException",
     "InvalidArgumentException",
+    "InvalidKeyException",
+    "LocalStorage",
+    "MemoryStorage",
     "MinHasher",
     "MithrilException",
     "NotFoundException",
+    "ObjectChangedException",
+    "ObjectExistsException",
+    "ObjectMeta",
+    "ObjectNotFoundException",
     "OutputInTheWayException",
     "Report",
+    "S3Storage",
+    "Storage",
+    "StorageException",
+    "StoreConnectionException",
     "Table",
     "__version__",
     "dedup_files",
     "deduplicate",
+    "open_store",
 ]

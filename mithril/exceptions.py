@@ -1,33 +1,68 @@
 """What Mithril raises.
 
     MithrilException
+    ├── InvalidArgumentException       also a ValueError
+    ├── StorageException
+    │   ├── ObjectNotFoundException    also a FileNotFoundError
+    │   ├── ObjectExistsException      also a FileExistsError
+    │   ├── ObjectChangedException
+    │   ├── AccessDeniedException      also a PermissionError
+    │   ├── StoreConnectionException   also a ConnectionError
+    │   └── InvalidKeyException        also a ValueError
+    ├── CompressionException
+    ├── CasException
+    │   ├── ContentNotFoundException   also a FileNotFoundError
+    │   └── InvalidAddressException    also a ValueError
     └── DedupException
-        ├── InvalidArgumentException   also a ValueError
         ├── NotFoundException          also a FileNotFoundError
         └── OutputInTheWayException    also a FileExistsError
 
-Each exception has a `kind`, a short stable name of what happened for programs to look at.
+Each exception has a `kind`, a short stable name of what happened for programs to look at. Where an
+object or a content was asked for, `key` is its key or address, and `store` the URL of its store.
 """
 
 from __future__ import annotations
 
+from mithril._native import (
+    AccessDeniedException,
+    CasException,
+    CompressionException,
+    ContentNotFoundException,
+    InvalidAddressException,
+    InvalidArgumentException,
+    InvalidKeyException,
+    MithrilException,
+    ObjectChangedException,
+    ObjectExistsException,
+    ObjectNotFoundException,
+    StorageException,
+    StoreConnectionException,
+)
 
-class MithrilException(Exception):
-    """The base of all exceptions that Mithril raises.
-
-    Attributes:
-        kind: A short stable name of what happened, such as ``"bad_row"``.
-    """
-
-    kind: str = "internal"
+__all__ = [
+    "CLASS_OF_KIND",
+    "AccessDeniedException",
+    "CasException",
+    "CompressionException",
+    "ContentNotFoundException",
+    "DedupException",
+    "InvalidAddressException",
+    "InvalidArgumentException",
+    "InvalidKeyException",
+    "MithrilException",
+    "NotFoundException",
+    "ObjectChangedException",
+    "ObjectExistsException",
+    "ObjectNotFoundException",
+    "OutputInTheWayException",
+    "StorageException",
+    "StoreConnectionException",
+    "of_kind",
+]
 
 
 class DedupException(MithrilException):
     """A deduplication failed; nothing was written."""
-
-
-class InvalidArgumentException(DedupException, ValueError):
-    """An argument is out of range, or does not fit the input."""
 
 
 class NotFoundException(DedupException, FileNotFoundError):
@@ -38,7 +73,7 @@ class OutputInTheWayException(DedupException, FileExistsError):
     """The output folder exists and was not to be replaced."""
 
 
-CLASS_OF_KIND: dict[str, type[DedupException]] = {
+CLASS_OF_KIND: dict[str, type[MithrilException]] = {
     "invalid_argument": InvalidArgumentException,
     "not_found": NotFoundException,
     "mixed_formats": InvalidArgumentException,
@@ -52,11 +87,11 @@ CLASS_OF_KIND: dict[str, type[DedupException]] = {
     "internal": DedupException,
     "interrupted": DedupException,
 }
-"""The class that is raised for each kind of error of the engine; kinds are only ever added."""
+"""The class for each kind of error of the deduplicator; kinds are only ever added."""
 
 
-def of_kind(kind: str, message: str) -> DedupException:
-    """Make the exception for an error of the engine.
+def of_kind(kind: str, message: str) -> MithrilException:
+    """Make the exception for an error of the deduplicator, or for a wrong argument.
 
     Args:
         kind: One of the keys of `CLASS_OF_KIND`.

@@ -244,7 +244,7 @@ def test_a_hasher_is_its_configuration(scheme: Any) -> None:
     assert repr(hasher) == f"MinHasher(num_permutations=20, seed=7, scheme={scheme!r})"
     assert eval(repr(hasher)) == hasher  # noqa: S307 - what it is for
     for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
-        other = pickle.loads(pickle.dumps(hasher, protocol))  # noqa: S301 - our own
+        other = pickle.loads(pickle.dumps(hasher, protocol))
         assert other == hasher
         assert hash(other) == hash(hasher)
         np.testing.assert_array_equal(other.hash_tokens([1]), hasher.hash_tokens([1]))

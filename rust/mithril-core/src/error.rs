@@ -52,3 +52,30 @@ pub enum MithrilError {
 
 /// A result whose error is [`MithrilError`].
 pub type Result<T> = std::result::Result<T, MithrilError>;
+
+impl MithrilError {
+    /// A short stable name of what happened, for programs to look at: `"not_found"`,
+    /// `"invalid_argument"`, ... Names are only ever added.
+    ///
+    /// ```
+    /// use mithril_core::{MithrilError, StorageError};
+    ///
+    /// let missing = StorageError::NotFound("key".into());
+    /// assert_eq!(missing.kind(), "not_found");
+    /// assert_eq!(MithrilError::from(missing).kind(), "not_found");
+    /// ```
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Storage(error) => error.kind(),
+            Self::Compression(error) => error.kind(),
+            Self::Cas(error) => error.kind(),
+            Self::Hash(_) => "hash",
+            Self::Serialization(_) => "serialization",
+            Self::Io(_) => "io",
+            Self::InvalidArgument(_) => "invalid_argument",
+            Self::Other(_) => "other",
+            Self::Config { .. } => "config",
+        }
+    }
+}

@@ -1,9 +1,29 @@
-//! From errors of the engine to exceptions of `mithril.exceptions`.
+//! From errors of the engine to exceptions of `mithril`.
 
+use mithril_core::MithrilError;
+use mithril_core::python::to_py_err;
 use mithril_dedup::DedupError;
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
+use std::sync::Arc;
+
+/// What was asked for, and of which store.
+#[derive(Clone, Default)]
+pub(crate) struct Place {
+    pub(crate) key: Option<String>,
+    pub(crate) store: Option<Arc<str>>,
+}
+
+/// The exception for an error of `mithril-core`, with the place as its attributes.
+pub(crate) fn at(py: Python, error: MithrilError, place: &Place) -> PyErr {
+    let exception = to_py_err(error);
+    let value = exception.value(py);
+    // An exception takes any attribute.
+    let _ = value.setattr("key", place.key.as_deref());
+    let _ = value.setattr("store", place.store.as_deref());
+    exception
+}
 
 /// The exception that `mithril.exceptions.of_kind` makes of the error's kind and message.
 pub(crate) fn to_python(py: Python, error: &DedupError) -> PyErr {

@@ -5,11 +5,14 @@
     reason = "arguments from Python are extracted into owned values"
 )]
 
+mod buffer;
 mod column;
 mod dedup;
 mod error;
 mod interrupt;
 mod minhash;
+mod operation;
+mod storage;
 mod table;
 mod tokens;
 
@@ -18,10 +21,19 @@ use pyo3::prelude::*;
 /// The engine of Mithril; the package `mithril` is what to import.
 #[pymodule]
 mod _native {
+    use pyo3::prelude::*;
+    use std::time::Duration;
+
+    #[pymodule_export]
+    use super::buffer::PyRustBytes;
     #[pymodule_export]
     use super::dedup::{dedup_files, deduplicate};
     #[pymodule_export]
     use super::minhash::PyMinHasher;
+    #[pymodule_export]
+    use super::operation::{PyMailbox, PyOperation};
+    #[pymodule_export]
+    use super::storage::{PyByteStream, PyStorage, PyUpload, parse_url};
     #[pymodule_export]
     use super::table::PyTable;
 
@@ -31,4 +43,17 @@ mod _native {
 
     #[pymodule_export]
     const ERROR_KINDS: [&str; 12] = mithril_dedup::DedupError::KINDS;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        let mut types = mithril_core::python::exception_types(module.py())?.into_iter();
+        types.try_for_each(|(name, class)| module.add(name, class))
+    }
+
+    /// Stops what is under way on the threads of the engine; whether all of it has ended in time.
+    #[pyfunction]
+    fn shutdown(py: Python<'_>, seconds: f64) -> bool {
+        let timeout = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+        py.detach(|| mithril_core::runtime::shutdown(timeout))
+    }
 }

@@ -59,3 +59,20 @@ pub enum CasError {
     #[error("hashing or compressing broke off: {0}")]
     Lost(#[from] tokio::task::JoinError),
 }
+
+impl CasError {
+    /// A short stable name of what happened; see [`MithrilError::kind`](crate::MithrilError::kind).
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::NotFound(_) => "not_found",
+            Self::InvalidAddress { .. } => "invalid_address",
+            Self::Damaged { .. } => "damaged",
+            Self::Collision(_) => "collision",
+            Self::UnknownCompressor { .. } => "unknown_compressor",
+            Self::Compression { source, .. } => source.kind(),
+            Self::Storage(error) => error.kind(),
+            Self::Lost(_) => "lost",
+        }
+    }
+}

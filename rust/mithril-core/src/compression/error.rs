@@ -87,6 +87,24 @@ pub enum CompressionError {
 }
 
 impl CompressionError {
+    /// A short stable name of what happened; see [`MithrilError::kind`](crate::MithrilError::kind).
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::CompressionFailed(_) => "compression_failed",
+            Self::DecompressionFailed(_) => "decompression_failed",
+            Self::InvalidData => "invalid_data",
+            Self::Io(_) => "io",
+            Self::Truncated => "truncated",
+            Self::OutputTooLarge { .. } => "output_too_large",
+            Self::ChecksumMismatch => "checksum_mismatch",
+            Self::WindowTooLarge { .. } => "window_too_large",
+            Self::WrongDictionary { .. } => "wrong_dictionary",
+            Self::InvalidDictionary => "invalid_dictionary",
+            Self::UnknownCompressor { .. } => "unknown_compressor",
+        }
+    }
+
     pub(crate) fn malformed(what: impl Into<String>) -> Self {
         Self::DecompressionFailed(what.into())
     }

@@ -1,9 +1,12 @@
 //! The classes of exceptions, and which error becomes which.
 
-use pyo3::exceptions::{PyException, PyFileExistsError, PyFileNotFoundError, PyValueError};
+use pyo3::exceptions::{
+    PyConnectionError, PyException, PyFileExistsError, PyFileNotFoundError, PyPermissionError,
+    PyValueError,
+};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyTuple, PyType};
+use pyo3::types::{PyDict, PyTuple, PyType};
 
 use crate::{CasError, MithrilError, StorageError};
 
@@ -22,10 +25,89 @@ pyo3::create_exception!(
     "A content-addressed store failed."
 );
 
-/// The exception for an error: its class by the error's variant, its text the error's.
+/// A class below one of the four that is one of Python's too.
+#[derive(Clone, Copy)]
+enum Class {
+    ObjectNotFound,
+    ObjectExists,
+    ObjectChanged,
+    AccessDenied,
+    StoreConnection,
+    InvalidKey,
+    ContentNotFound,
+    InvalidAddress,
+    InvalidArgument,
+}
+
+/// In the order of [`Class`]: the name, what it says, and the two classes that it is below.
+type Row = (&'static str, &'static str, fn(Python<'_>) -> [Bound<'_, PyType>; 2]);
+const CLASSES: [Row; 9] = [
+    ("ObjectNotFoundException", "There is no such object, or no such bucket.", |py| {
+        [py.get_type::<StorageException>(), py.get_type::<PyFileNotFoundError>()]
+    }),
+    ("ObjectExistsException", "There is such an object already.", |py| {
+        [py.get_type::<StorageException>(), py.get_type::<PyFileExistsError>()]
+    }),
+    ("ObjectChangedException", "The object has changed since it was looked at.", |py| {
+        [py.get_type::<StorageException>(), py.get_type::<PyException>()]
+    }),
+    ("AccessDeniedException", "The store refuses the caller.", |py| {
+        [py.get_type::<StorageException>(), py.get_type::<PyPermissionError>()]
+    }),
+    ("StoreConnectionException", "The server does not answer, or breaks off.", |py| {
+        [py.get_type::<StorageException>(), py.get_type::<PyConnectionError>()]
+    }),
+    ("InvalidKeyException", "No object can have this key, or the range is none of it.", |py| {
+        [py.get_type::<StorageException>(), py.get_type::<PyValueError>()]
+    }),
+    ("ContentNotFoundException", "No content has this address.", |py| {
+        [py.get_type::<CasException>(), py.get_type::<PyFileNotFoundError>()]
+    }),
+    ("InvalidAddressException", "The text is no address of this store.", |py| {
+        [py.get_type::<CasException>(), py.get_type::<PyValueError>()]
+    }),
+    ("InvalidArgumentException", "An argument or a setting is out of range.", |py| {
+        [py.get_type::<MithrilException>(), py.get_type::<PyValueError>()]
+    }),
+];
+
+/// Every class of exception with its name, those above before those below.
 ///
-/// What is missing is a `FileNotFoundError` too, what exists already a `FileExistsError`, and a bad
-/// argument or key a `ValueError`.
+/// A module adds them to itself, so that its users can name them.
+///
+/// # Errors
+///
+/// Those of Python while it makes the classes, which the first use does.
+///
+/// ```
+/// use mithril_core::python::exception_types;
+/// use pyo3::prelude::*;
+///
+/// Python::initialize();
+/// Python::attach(|py| {
+///     let names: Vec<&str> = exception_types(py)?.into_iter().map(|(name, _)| name).collect();
+///     assert_eq!(names[..2], ["MithrilException", "StorageException"]);
+///     Ok::<(), PyErr>(())
+/// })?;
+/// # Ok::<(), PyErr>(())
+/// ```
+pub fn exception_types(py: Python<'_>) -> PyResult<Vec<(&'static str, Bound<'_, PyType>)>> {
+    let mut types = vec![
+        ("MithrilException", py.get_type::<MithrilException>()),
+        ("StorageException", py.get_type::<StorageException>()),
+        ("CompressionException", py.get_type::<CompressionException>()),
+        ("CasException", py.get_type::<CasException>()),
+    ];
+    let below = below(py)?.iter().map(|class| class.bind(py).clone());
+    types.extend(CLASSES.iter().map(|row| row.0).zip(below));
+    Ok(types)
+}
+
+/// The exception for an error: its class by the error's variant, its text the error's, and its
+/// attribute `kind` [`MithrilError::kind`].
+///
+/// What is missing is a `FileNotFoundError` too, what exists already a `FileExistsError`, a refusal a
+/// `PermissionError`, a lost connection a `ConnectionError`, and a bad argument or key a `ValueError`.
 ///
 /// ```
 /// use mithril_core::python::{StorageException, to_py_err};
@@ -42,88 +124,69 @@ pyo3::create_exception!(
 ///     assert!(error.to_string().contains("Object not found: key"));
 /// });
 /// ```
+#[expect(clippy::needless_pass_by_value, reason = "the contract's form")]
 #[must_use]
 pub fn to_py_err(err: MithrilError) -> PyErr {
     let text = match &err {
-        MithrilError::Storage(error) | MithrilError::Cas(CasError::Storage(error)) => {
-            error.to_string()
-        }
+        MithrilError::Storage(error) => error.to_string(),
         MithrilError::Compression(error) => error.to_string(),
         MithrilError::Cas(error) => error.to_string(),
         error => error.to_string(),
     };
     Python::attach(|py| {
-        class_of(py, err).map_or_else(
-            |error| error,
-            |class| match class.call1((text,)) {
-                Ok(exception) => PyErr::from_value(exception),
-                Err(error) => error,
-            },
-        )
+        let make = || {
+            let exception = class_of(py, &err)?.call1((text,))?;
+            exception.setattr("kind", err.kind())?;
+            Ok(PyErr::from_value(exception))
+        };
+        make().unwrap_or_else(|error| error)
     })
 }
 
-fn class_of(py: Python<'_>, err: MithrilError) -> PyResult<Bound<'_, PyType>> {
-    match err {
-        MithrilError::Storage(error) | MithrilError::Cas(CasError::Storage(error)) => {
-            storage_class(py, &error)
-        }
-        MithrilError::Compression(_) => Ok(py.get_type::<CompressionException>()),
-        MithrilError::Cas(CasError::NotFound(_)) => {
-            static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-            let base = py.get_type::<CasException>();
-            both(py, &CLASS, "ContentNotFoundException", base, py.get_type::<PyFileNotFoundError>())
-        }
-        MithrilError::Cas(CasError::InvalidAddress { .. }) => {
-            static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-            let base = py.get_type::<CasException>();
-            both(py, &CLASS, "InvalidAddressException", base, py.get_type::<PyValueError>())
-        }
-        MithrilError::Cas(_) => Ok(py.get_type::<CasException>()),
-        MithrilError::InvalidArgument(_) | MithrilError::Config { .. } => {
-            static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-            let base = py.get_type::<MithrilException>();
-            both(py, &CLASS, "InvalidArgumentException", base, py.get_type::<PyValueError>())
-        }
-        _ => Ok(py.get_type::<MithrilException>()),
-    }
+fn class_of<'py>(py: Python<'py>, err: &MithrilError) -> PyResult<Bound<'py, PyType>> {
+    let class = match err {
+        MithrilError::Storage(error) | MithrilError::Cas(CasError::Storage(error)) => match error {
+            StorageError::NotFound(_) => Class::ObjectNotFound,
+            StorageError::AlreadyExists(_) => Class::ObjectExists,
+            StorageError::Changed(_) => Class::ObjectChanged,
+            StorageError::PermissionDenied(_) => Class::AccessDenied,
+            StorageError::Connection(_) => Class::StoreConnection,
+            StorageError::InvalidKey(_) | StorageError::InvalidRange(_) => Class::InvalidKey,
+            _ => return Ok(py.get_type::<StorageException>()),
+        },
+        MithrilError::Compression(_) => return Ok(py.get_type::<CompressionException>()),
+        MithrilError::Cas(CasError::NotFound(_)) => Class::ContentNotFound,
+        MithrilError::Cas(CasError::InvalidAddress { .. }) => Class::InvalidAddress,
+        MithrilError::Cas(_) => return Ok(py.get_type::<CasException>()),
+        MithrilError::InvalidArgument(_) | MithrilError::Config { .. } => Class::InvalidArgument,
+        _ => return Ok(py.get_type::<MithrilException>()),
+    };
+    let class = below(py)?.get(class as usize).map(|class| class.bind(py).clone());
+    Ok(class.unwrap_or_else(|| py.get_type::<MithrilException>()))
 }
 
-fn storage_class<'py>(py: Python<'py>, error: &StorageError) -> PyResult<Bound<'py, PyType>> {
-    let base = py.get_type::<StorageException>();
-    match error {
-        StorageError::NotFound(_) => {
-            static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-            let too = py.get_type::<PyFileNotFoundError>();
-            both(py, &CLASS, "ObjectNotFoundException", base, too)
+/// The classes of [`CLASSES`], made at the first use.
+fn below(py: Python<'_>) -> PyResult<&Vec<Py<PyType>>> {
+    static MADE: PyOnceLock<Vec<Py<PyType>>> = PyOnceLock::new();
+    MADE.get_or_try_init(py, || {
+        let base = py.get_type::<MithrilException>();
+        for attribute in ["kind", "key", "store"] {
+            base.setattr(attribute, py.None())?;
         }
-        StorageError::AlreadyExists(_) => {
-            static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-            let too = py.get_type::<PyFileExistsError>();
-            both(py, &CLASS, "ObjectExistsException", base, too)
-        }
-        StorageError::InvalidKey(_) | StorageError::InvalidRange(_) => {
-            static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-            both(py, &CLASS, "InvalidKeyException", base, py.get_type::<PyValueError>())
-        }
-        _ => Ok(base),
-    }
+        CLASSES.iter().map(|row| make(py, row)).collect()
+    })
 }
 
-/// The class `mithril.NAME`, made at its first use, below one of ours and one of Python's.
-fn both<'py>(
-    py: Python<'py>,
-    class: &PyOnceLock<Py<PyType>>,
-    name: &str,
-    ours: Bound<'py, PyType>,
-    pythons: Bound<'py, PyType>,
-) -> PyResult<Bound<'py, PyType>> {
-    let class = class.get_or_try_init(py, || {
-        let bases = PyTuple::new(py, [ours, pythons])?;
-        let namespace = pyo3::types::PyDict::new(py);
-        namespace.set_item("__module__", "mithril")?;
-        let class = py.get_type::<PyType>().call1((name, bases, namespace))?;
-        Ok::<_, PyErr>(class.cast_into::<PyType>()?.unbind())
-    });
-    Ok(class?.bind(py).clone())
+fn make(py: Python<'_>, (name, text, bases): &Row) -> PyResult<Py<PyType>> {
+    let namespace = PyDict::new(py);
+    namespace.set_item("__module__", "mithril")?;
+    namespace.set_item("__doc__", text)?;
+    let [ours, pythons] = bases(py);
+    let bases = if ours.is_subclass(&pythons)? {
+        PyTuple::new(py, [ours])?
+    } else {
+        PyTuple::new(py, [ours, pythons])?
+    };
+    let class = py.get_type::<PyType>().call1((name, bases, namespace))?;
+    Ok(class.cast_into::<PyType>()?.unbind())
 }

@@ -56,4 +56,21 @@ impl StorageError {
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::NotFound(_))
     }
+
+    /// A short stable name of what happened; see [`MithrilError::kind`](crate::MithrilError::kind).
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::NotFound(_) => "not_found",
+            Self::PermissionDenied(_) => "permission_denied",
+            Self::Connection(_) => "connection",
+            Self::InvalidKey(_) => "invalid_key",
+            Self::Io(_) => "io",
+            Self::Other(_) => "other",
+            Self::AlreadyExists(_) => "already_exists",
+            Self::Changed(_) => "changed",
+            Self::InvalidRange(_) => "invalid_range",
+            Self::Unsupported(_) => "unsupported",
+        }
+    }
 }

@@ -1,0 +1,186 @@
+//! Bytes on their way in.
+//!
+//! They are of two kinds. Those that nothing can change (`bytes`, [`PyRustBytes`], and views of `bytes`) are held, and read wherever and as long as they are needed. All others, such as those
+//! of a numpy array or a `bytearray`, can be written to by another thread while the GIL is released;
+//! they are copied, whole or a piece at a time, by reads that a write cannot make undefined. What is
+//! then computed may be that of no single moment, but it is that of the bytes that were copied.
+
+#![expect(
+    unsafe_code,
+    reason = "the buffer protocol hands out pointers; each block says who keeps them alive"
+)]
+
+use super::PyRustBytes;
+use bytes::{Bytes, BytesMut};
+use numpy::PyUntypedArray;
+use pyo3::buffer::PyUntypedBuffer;
+use pyo3::exceptions::{PyBufferError, PyTypeError};
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::{PyBytes, PyMemoryView, PyString};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+
+/// What is copied at a time: it stays in the second cache, where what reads it next finds it.
+const PIECE: usize = 128 << 10;
+
+/// The bytes of a Python object.
+pub(crate) enum Input {
+    /// Nothing can change these.
+    Fixed(Bytes),
+    /// These may be written to while they are read; they lie in C order.
+    Changing(Changing),
+}
+
+/// A buffer that something may write to.
+pub(crate) struct Changing(PyUntypedBuffer);
+
+impl Input {
+    /// The bytes of whatever has the buffer protocol, in C order; numpy arrays of element types that
+    /// the protocol has no name for (`bfloat16`, `datetime64`) too.
+    pub(crate) fn of(object: &Bound<PyAny>) -> PyResult<Self> {
+        if let Ok(bytes) = object.cast::<PyBytes>() {
+            return Ok(Self::Fixed(Bytes::from_owner(PyBackedBytes::from(bytes.clone()))));
+        }
+        if let Ok(bytes) = object.cast::<PyRustBytes>() {
+            return Ok(Self::Fixed(bytes.get().0.clone()));
+        }
+        let buffer = match PyUntypedBuffer::get(object) {
+            Ok(buffer) => buffer,
+            // Of no dimension, such as a number of numpy's, whose buffers have no shape.
+            Err(error) if error.is_instance_of::<PyBufferError>(object.py()) => {
+                return copy_of_view(object);
+            }
+            Err(error) => match numpy_bytes(object)? {
+                Some(bytes) => PyUntypedBuffer::get(&bytes)?,
+                None => return Err(not_bytes(object, error)),
+            },
+        };
+        if buffer.format().to_bytes().contains(&b'O') {
+            return Err(PyTypeError::new_err("it holds Python objects, which have no bytes"));
+        }
+        if !buffer.is_c_contiguous() {
+            return copy_of_view(object);
+        }
+        if let Some(part) = part_of_bytes(object, &buffer) {
+            return Ok(Self::Fixed(part));
+        }
+        Ok(Self::Changing(Changing(buffer)))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Fixed(bytes) => bytes.len(),
+            Self::Changing(buffer) => buffer.0.len_bytes(),
+        }
+    }
+
+    /// Bytes that nothing can change: these, or a copy.
+    pub(crate) fn into_bytes(self, py: Python) -> Bytes {
+        match self {
+            Self::Fixed(bytes) => bytes,
+            Self::Changing(buffer) => py.detach(|| {
+                let mut bytes = BytesMut::zeroed(buffer.0.len_bytes());
+                buffer.read(0, &mut bytes);
+                bytes.freeze()
+            }),
+        }
+    }
+
+    /// Hands the bytes to `take` one piece after the other, as many at a time as can be without a
+    /// copy of them all. To be called with the GIL released if they are many.
+    pub(crate) fn for_each_piece<E>(
+        &self,
+        mut take: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        match self {
+            Self::Fixed(bytes) => take(bytes),
+            Self::Changing(buffer) => {
+                let mut piece = vec![0; PIECE.min(self.len())];
+                for start in (0..self.len()).step_by(PIECE) {
+                    let length = PIECE.min(self.len() - start);
+                    let piece = piece.get_mut(..length).unwrap_or_default();
+                    buffer.read(start, piece);
+                    take(piece)?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Changing {
+    /// Copies the bytes from `start` on, all of which the buffer has.
+    fn read(&self, start: usize, out: &mut [u8]) {
+        assert!(start + out.len() <= self.0.len_bytes(), "a piece of the buffer");
+        // SAFETY: `start` is within the buffer, by the line above.
+        let from = unsafe { self.0.buf_ptr().cast::<u8>().add(start) };
+        let head = from.align_offset(size_of::<u64>()).min(out.len());
+        let (head, rest) = out.split_at_mut(head);
+        let (words, tail) = rest.as_chunks_mut::<{ size_of::<u64>() }>();
+        // Atomic reads, since another thread may write meanwhile; words, since bytes would take
+        // eight times as long.
+        let byte = |at: usize| {
+            // SAFETY: callers pass places below `out.len()`; the exporter keeps the memory where it is
+            // until the buffer is released, which dropping `self.0` does.
+            unsafe { AtomicU8::from_ptr(from.add(at)) }.load(Ordering::Relaxed)
+        };
+        for (at, out) in head.iter_mut().enumerate() {
+            *out = byte(at);
+        }
+        for (at, out) in words.iter_mut().enumerate() {
+            #[expect(clippy::cast_ptr_alignment, reason = "`head` ends where words begin")]
+            // SAFETY: as for bytes, and aligned.
+            let word = unsafe {
+                AtomicU64::from_ptr(from.add(head.len() + at * size_of::<u64>()).cast::<u64>())
+            };
+            *out = word.load(Ordering::Relaxed).to_ne_bytes();
+        }
+        let tail_at = head.len() + words.len() * size_of::<u64>();
+        for (at, out) in tail.iter_mut().enumerate() {
+            *out = byte(tail_at + at);
+        }
+    }
+}
+
+/// A copy in C order.
+fn copy_of_view(object: &Bound<PyAny>) -> PyResult<Input> {
+    let copy = PyMemoryView::from(object)?.call_method0("tobytes")?;
+    Ok(Input::Fixed(Bytes::from_owner(PyBackedBytes::from(copy.cast_into::<PyBytes>()?))))
+}
+
+/// The bytes of a numpy array as an array of bytes; `None` for another object.
+fn numpy_bytes<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    if object.cast::<PyUntypedArray>().is_err()
+        || object.getattr("dtype")?.getattr("hasobject")?.extract()?
+    {
+        return Ok(None);
+    }
+    let numpy = object.py().import("numpy")?;
+    let whole = numpy.call_method1("ascontiguousarray", (object,))?;
+    let flat = whole.call_method1("reshape", (-1,))?;
+    Ok(Some(flat.call_method1("view", (numpy.getattr("uint8")?,))?))
+}
+
+/// The part of a `bytes` that a view shows.
+fn part_of_bytes(object: &Bound<PyAny>, buffer: &PyUntypedBuffer) -> Option<Bytes> {
+    let viewed = object.cast::<PyMemoryView>().ok()?.getattr("obj").ok()?;
+    let whole = viewed.cast::<PyBytes>().ok()?;
+    let start = (buffer.buf_ptr() as usize).checked_sub(whole.as_bytes().as_ptr() as usize)?;
+    let end = start.checked_add(buffer.len_bytes())?;
+    let whole = Bytes::from_owner(PyBackedBytes::from(whole.clone()));
+    (end <= whole.len()).then(|| whole.slice(start..end))
+}
+
+fn not_bytes(object: &Bound<PyAny>, error: PyErr) -> PyErr {
+    let kind =
+        object.get_type().qualname().map_or_else(|_| "this".to_owned(), |name| name.to_string());
+    if object.is_instance_of::<PyString>() {
+        return PyTypeError::new_err("bytes are needed, not str: encode it first");
+    }
+    if error.is_instance_of::<PyTypeError>(object.py()) {
+        return PyTypeError::new_err(format!(
+            "an object with the buffer protocol is needed, not {kind}"
+        ));
+    }
+    error
+}
