@@ -12,6 +12,7 @@
 folders and buckets.
 """
 
+from mithril import fork as _fork  # noqa: F401 - what it registers is what it is for
 from mithril._native import Bytes, __version__
 from mithril.dedup import DedupResult, deduplicate
 from mithril.exceptions import (

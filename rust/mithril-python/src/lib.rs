@@ -9,6 +9,7 @@ mod buffer;
 mod column;
 mod dedup;
 mod error;
+mod fork;
 mod interrupt;
 mod minhash;
 mod operation;
@@ -28,6 +29,8 @@ mod _native {
     use super::buffer::PyRustBytes;
     #[pymodule_export]
     use super::dedup::{dedup_files, deduplicate};
+    #[pymodule_export]
+    use super::fork::{after_fork, before_fork, prepare_numpy};
     #[pymodule_export]
     use super::minhash::PyMinHasher;
     #[pymodule_export]

@@ -6,6 +6,7 @@
 //! byte through a socket wakes. So there is no thread of ours that an interpreter on its way out could
 //! stop in the middle, and a thousand answers that arrive together wake the loop once.
 
+use crate::buffer::release;
 use crate::error::{self, Place};
 use futures_util::future::BoxFuture;
 use mithril_core::MithrilError;
@@ -70,8 +71,15 @@ impl PyOperation {
     /// Runs the work to its end, with the GIL released; Ctrl-C drops it.
     fn wait(&self, py: Python) -> PyResult<Py<PyAny>> {
         match self.take() {
-            State::Fresh(work) => wait_for(py, work)?(py),
-            State::Ready(answer) => answer(py),
+            State::Fresh(work) => {
+                let outcome = wait_for(py, work);
+                release(py);
+                outcome?(py)
+            }
+            State::Ready(answer) => {
+                release(py);
+                answer(py)
+            }
             State::Running(_) | State::Over => Err(used()),
         }
     }
@@ -168,6 +176,7 @@ impl PyMailbox {
         #[cfg(unix)]
         self.empty();
         let answers = mem::take(&mut *self.mail.answers());
+        release(py);
         let converted = answers.into_iter().map(|(id, answer)| match answer(py) {
             Ok(value) => (id, true, value),
             Err(error) => (id, false, error.into_value(py).into_any()),

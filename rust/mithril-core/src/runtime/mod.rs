@@ -22,10 +22,13 @@
 //!
 //! All functions here panic if the system refuses to start the first thread.
 
+mod fork;
 mod per_process;
 mod pool;
 mod tasks;
 
+pub(crate) use fork::{Inside, enter};
+pub use fork::{after_fork, before_fork};
 pub use per_process::PerProcess;
 pub(crate) use pool::install;
 pub use pool::{par_compute, spawn_blocking};

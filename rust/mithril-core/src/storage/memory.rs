@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::ops::Bound;
+use std::ops::{Bound, Deref, DerefMut};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use async_trait::async_trait;
@@ -14,6 +14,7 @@ use futures_util::stream::{self, BoxStream};
 use super::backend::cut_range;
 use super::key::{check_key, check_prefix, shown};
 use super::{ObjectMeta, PutCondition, StorageBackend, StorageError};
+use crate::runtime::{Inside, enter};
 
 /// A store in memory, for tests and for data that nobody needs tomorrow.
 ///
@@ -58,17 +59,41 @@ impl MemoryStorage {
     }
 
     // A panic of another thread cannot leave the map half-changed: every change is one call.
-    fn read(&self) -> RwLockReadGuard<'_, Objects> {
-        self.objects.read().unwrap_or_else(PoisonError::into_inner)
+    fn read(&self) -> Entered<RwLockReadGuard<'_, Objects>> {
+        let inside = enter();
+        let lock = self.objects.read().unwrap_or_else(PoisonError::into_inner);
+        Entered { lock, _inside: inside }
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, Objects> {
-        self.objects.write().unwrap_or_else(PoisonError::into_inner)
+    fn write(&self) -> Entered<RwLockWriteGuard<'_, Objects>> {
+        let inside = enter();
+        let lock = self.objects.write().unwrap_or_else(PoisonError::into_inner);
+        Entered { lock, _inside: inside }
     }
 
     fn object(&self, key: &str) -> Result<Object, StorageError> {
         check_key(key)?;
         self.read().by_key.get(key).cloned().ok_or_else(|| StorageError::NotFound(place(key)))
+    }
+}
+
+/// A lock that no fork finds held; it is released before its holder has left.
+struct Entered<L> {
+    lock: L,
+    _inside: Inside,
+}
+
+impl<L: Deref> Deref for Entered<L> {
+    type Target = L::Target;
+
+    fn deref(&self) -> &L::Target {
+        &self.lock
+    }
+}
+
+impl<L: DerefMut> DerefMut for Entered<L> {
+    fn deref_mut(&mut self) -> &mut L::Target {
+        &mut self.lock
     }
 }
 

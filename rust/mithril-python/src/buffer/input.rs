@@ -12,13 +12,16 @@
 
 use super::PyRustBytes;
 use bytes::{Bytes, BytesMut};
+use mithril_core::runtime::PerProcess;
 use numpy::PyUntypedArray;
 use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::{PyBufferError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyMemoryView, PyString};
+use std::mem;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// What is copied at a time: it stays in the second cache, where what reads it next finds it.
 const PIECE: usize = 128 << 10;
@@ -39,7 +42,7 @@ impl Input {
     /// the protocol has no name for (`bfloat16`, `datetime64`) too.
     pub(crate) fn of(object: &Bound<PyAny>) -> PyResult<Self> {
         if let Ok(bytes) = object.cast::<PyBytes>() {
-            return Ok(Self::Fixed(Bytes::from_owner(PyBackedBytes::from(bytes.clone()))));
+            return Ok(Self::Fixed(held(bytes)));
         }
         if let Ok(bytes) = object.cast::<PyRustBytes>() {
             return Ok(Self::Fixed(bytes.get().0.clone()));
@@ -142,10 +145,45 @@ impl Changing {
     }
 }
 
+/// The bytes of a `bytes`, which is held as long as they are.
+fn held(bytes: &Bound<PyBytes>) -> Bytes {
+    release(bytes.py());
+    Bytes::from_owner(Held(Some(PyBackedBytes::from(bytes.clone()))))
+}
+
+/// A `bytes` that is let go of wherever its last reader happens to be.
+struct Held(Option<PyBackedBytes>);
+
+/// What was let go of by threads that do not have the GIL.
+///
+/// pyo3 keeps such a list too, but under one lock for a process and its children: a fork that finds
+/// it locked leaves a child that waits for ever.
+static LET_GO: PerProcess<Mutex<Vec<PyBackedBytes>>> = PerProcess::new();
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_ref().map(AsRef::as_ref).unwrap_or_default()
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let let_go = LET_GO.get_or_init(Mutex::default);
+        let_go.lock().unwrap_or_else(PoisonError::into_inner).extend(self.0.take());
+    }
+}
+
+/// Gives back what was let go of; every call that could have done so ends with this.
+pub(crate) fn release(_with_the_gil: Python) {
+    let let_go = LET_GO.get_or_init(Mutex::default);
+    let let_go = mem::take(&mut *let_go.lock().unwrap_or_else(PoisonError::into_inner));
+    drop(let_go);
+}
+
 /// A copy in C order.
 fn copy_of_view(object: &Bound<PyAny>) -> PyResult<Input> {
     let copy = PyMemoryView::from(object)?.call_method0("tobytes")?;
-    Ok(Input::Fixed(Bytes::from_owner(PyBackedBytes::from(copy.cast_into::<PyBytes>()?))))
+    Ok(Input::Fixed(held(copy.cast::<PyBytes>()?)))
 }
 
 /// The bytes of a numpy array as an array of bytes; `None` for another object.
@@ -167,7 +205,7 @@ fn part_of_bytes(object: &Bound<PyAny>, buffer: &PyUntypedBuffer) -> Option<Byte
     let whole = viewed.cast::<PyBytes>().ok()?;
     let start = (buffer.buf_ptr() as usize).checked_sub(whole.as_bytes().as_ptr() as usize)?;
     let end = start.checked_add(buffer.len_bytes())?;
-    let whole = Bytes::from_owner(PyBackedBytes::from(whole.clone()));
+    let whole = held(whole);
     (end <= whole.len()).then(|| whole.slice(start..end))
 }
 

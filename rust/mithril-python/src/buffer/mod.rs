@@ -4,4 +4,4 @@ mod bytes;
 mod input;
 
 pub(crate) use bytes::PyRustBytes;
-pub(crate) use input::Input;
+pub(crate) use input::{Input, release};

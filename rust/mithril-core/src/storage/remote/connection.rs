@@ -5,11 +5,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
-use object_store::ClientOptions;
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse,
     HttpResponseBody, HttpService, ReqwestConnector,
 };
+use object_store::{ClientConfigKey, ClientOptions};
+use once_cell::sync::OnceCell;
 
 /// What counts as slow in sending, bytes a second: four parts side by side are then 2 Mbit/s.
 const SLOW: u64 = 64 << 10;
@@ -25,23 +26,51 @@ pub(crate) struct Connector {
 
 impl HttpConnector for Connector {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
-        let reqwest = ReqwestConnector::default();
-        let connect = |timeout| reqwest.connect(&options.clone().with_read_timeout(timeout));
-        Ok(HttpClient::new(Service {
-            receiving: connect(self.timeout)?,
+        let service = Service {
+            receiving: Lazy::new(options, self.timeout),
             // Its limit runs while a body is being sent, too, of which nothing is known here but the
             // length: each request has its own instead.
-            sending: connect(Duration::from_secs(24 * 3600))?,
+            sending: Lazy::new(options, Duration::from_secs(24 * 3600)),
             timeout: self.timeout,
-        }))
+        };
+        let given = |key: ClientConfigKey| options.get_config_value(&key).is_some();
+        if given(ClientConfigKey::ProxyUrl) || given(ClientConfigKey::ProxyCaCertificate) {
+            // All else that a client could find wrong with its settings has been checked.
+            service.receiving.client()?;
+        }
+        Ok(HttpClient::new(service))
     }
 }
 
 #[derive(Debug)]
 struct Service {
-    receiving: HttpClient,
-    sending: HttpClient,
+    receiving: Lazy,
+    sending: Lazy,
     timeout: Duration,
+}
+
+/// A client that its first request makes: reading the certificates of the system takes 10 to 20 ms,
+/// which a store that is only passed on, or that never sends, need not wait for.
+#[derive(Debug)]
+struct Lazy {
+    options: ClientOptions,
+    client: OnceCell<HttpClient>,
+}
+
+impl Lazy {
+    fn new(options: &ClientOptions, timeout: Duration) -> Self {
+        Self { options: options.clone().with_read_timeout(timeout), client: OnceCell::new() }
+    }
+
+    fn client(&self) -> object_store::Result<&HttpClient> {
+        self.client.get_or_try_init(|| ReqwestConnector::default().connect(&self.options))
+    }
+
+    async fn execute(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let client =
+            self.client().map_err(|error| HttpError::new(HttpErrorKind::Unknown, error))?;
+        client.execute(request).await
+    }
 }
 
 #[async_trait]
