@@ -23,7 +23,8 @@ embedded_python = $(shell $(BIN)/python -c 'from sysconfig import get_config_var
 	var("Py_ENABLE_SHARED") and print("LD_LIBRARY_PATH=%s PYTHONPATH=%s" % (var("LIBDIR"), get_path("purelib")))')
 
 .PHONY: help build demo test test-rust test-package test-python package fuzz soak extension lint api \
-	deny format bench-dedup bench-compression bench-minhash clean
+	deny format bench-dedup bench-compression bench-minhash bench-storage \
+	test-torch clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -105,6 +106,14 @@ bench-compression: ## time the compressors on text, JSON, tensors, zeros, random
 
 bench-minhash: $(VENV)/.built $(VENV)/.bench ## time MinHash and deduplication beside other packages (ARGUMENTS=--quick tries it)
 	$(BIN)/python benchmarks/bench_minhash.py $(ARGUMENTS)
+
+bench-storage: $(VENV)/.built $(VENV)/.bench ## time stores beside obstore (ARGUMENTS=--quick tries it)
+	$(BIN)/python benchmarks/bench_storage.py $(ARGUMENTS)
+
+test-torch: $(VENV)/.built ## run what needs PyTorch, whose wheel brings 5 GB, in an environment of its own
+	test -d $(VENV)-torch || $(PYTHON) -m venv $(VENV)-torch
+	$(VENV)-torch/bin/python -m pip install --quiet --group torch .
+	$(VENV)-torch/bin/python -m pytest --quiet tests_torch
 
 clean: ## remove what was built
 	rm -rf target $(VENV) demo-output mithril/_native.*.so
