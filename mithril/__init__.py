@@ -9,10 +9,11 @@
 
 `deduplicate` works on a column of texts in memory, `dedup_files` from files to a clean copy.
 `MinHasher` makes the signatures, for those who do something else with them. `open_store` opens
-folders and buckets.
+folders and buckets, and `ContentAddressedStore` keeps each content in them once.
 """
 
 from mithril._native import Bytes, __version__
+from mithril.cas import CasStats, ContentAddressedStore, Damage, RepairReport, VerifyReport
 from mithril.dedup import DedupResult, deduplicate
 from mithril.exceptions import (
     AccessDeniedException,
@@ -46,14 +47,19 @@ from mithril.storage import (
     open_store,
 )
 from mithril.table import Table
+from mithril.types import DType, TensorMeta, bytes_to_numpy, numpy_to_bytes
 
 __all__ = [
     "AccessDeniedException",
     "ByteStream",
     "Bytes",
     "CasException",
+    "CasStats",
     "CompressionException",
+    "ContentAddressedStore",
     "ContentNotFoundException",
+    "DType",
+    "Damage",
     "DedupException",
     "DedupResult",
     "GcsStorage",
@@ -70,14 +76,19 @@ __all__ = [
     "ObjectMeta",
     "ObjectNotFoundException",
     "OutputInTheWayException",
+    "RepairReport",
     "Report",
     "S3Storage",
     "Storage",
     "StorageException",
     "StoreConnectionException",
     "Table",
+    "TensorMeta",
+    "VerifyReport",
     "__version__",
+    "bytes_to_numpy",
     "dedup_files",
     "deduplicate",
+    "numpy_to_bytes",
     "open_store",
 ]

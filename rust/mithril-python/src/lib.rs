@@ -6,6 +6,7 @@
 )]
 
 mod buffer;
+mod cas;
 mod column;
 mod dedup;
 mod error;
@@ -15,6 +16,7 @@ mod operation;
 mod storage;
 mod table;
 mod tokens;
+mod types;
 
 use pyo3::prelude::*;
 
@@ -27,6 +29,8 @@ mod _native {
     #[pymodule_export]
     use super::buffer::PyRustBytes;
     #[pymodule_export]
+    use super::cas::PyContentAddressedStore;
+    #[pymodule_export]
     use super::dedup::{dedup_files, deduplicate};
     #[pymodule_export]
     use super::minhash::PyMinHasher;
@@ -36,6 +40,8 @@ mod _native {
     use super::storage::{PyByteStream, PyStorage, PyUpload, parse_url};
     #[pymodule_export]
     use super::table::PyTable;
+    #[pymodule_export]
+    use super::types::parse_dtype;
 
     #[pymodule_export]
     #[allow(non_upper_case_globals, reason = "the name that Python sees")]
@@ -46,6 +52,7 @@ mod _native {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("DTYPES", super::types::all())?;
         let mut types = mithril_core::python::exception_types(module.py())?.into_iter();
         types.try_for_each(|(name, class)| module.add(name, class))
     }
