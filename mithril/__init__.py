@@ -14,6 +14,7 @@ folders and buckets, and `ContentAddressedStore` keeps each content in them once
 
 from mithril._native import Bytes, __version__
 from mithril.cas import CasStats, ContentAddressedStore, Damage, RepairReport, VerifyReport
+from mithril.config import CoreConfig
 from mithril.dedup import DedupResult, deduplicate
 from mithril.exceptions import (
     AccessDeniedException,
@@ -58,6 +59,7 @@ __all__ = [
     "CompressionException",
     "ContentAddressedStore",
     "ContentNotFoundException",
+    "CoreConfig",
     "DType",
     "Damage",
     "DedupException",

@@ -1,6 +1,7 @@
 import builtins
 from collections.abc import Callable, Iterator, Sequence
 from os import PathLike
+from pathlib import Path
 from typing import Any, Generic, Self, SupportsIndex, TypeAlias, TypeVar, final, overload
 
 import numpy as np
@@ -19,6 +20,7 @@ __all__ = [
     "CompressionException",
     "ContentAddressedStore",
     "ContentNotFoundException",
+    "CoreConfig",
     "InvalidAddressException",
     "InvalidArgumentException",
     "InvalidKeyException",
@@ -215,3 +217,23 @@ class ContentAddressedStore:
     def repair(
         self, keep_unreferenced: bool, discard_damaged: bool, exclusive: bool
     ) -> Operation[tuple[builtins.list[str], int, int, _Damaged]]: ...
+
+@final
+class CoreConfig:
+    def __new__(
+        cls,
+        storage: str | None,
+        temp_dir: str | PathLike[str] | None,
+        log_level: str | None,
+    ) -> Self: ...
+    @staticmethod
+    def from_file(path: str | PathLike[str]) -> CoreConfig: ...
+    @staticmethod
+    def from_variables(variables: dict[str, str]) -> CoreConfig: ...
+    def merge(self, other: CoreConfig) -> CoreConfig: ...
+    @property
+    def storage(self) -> str | None: ...
+    @property
+    def temp_dir(self) -> Path | None: ...
+    @property
+    def log_level(self) -> str | None: ...

@@ -8,6 +8,7 @@
 mod buffer;
 mod cas;
 mod column;
+mod config;
 mod dedup;
 mod error;
 mod interrupt;
@@ -30,6 +31,8 @@ mod _native {
     use super::buffer::PyRustBytes;
     #[pymodule_export]
     use super::cas::PyContentAddressedStore;
+    #[pymodule_export]
+    use super::config::PyCoreConfig;
     #[pymodule_export]
     use super::dedup::{dedup_files, deduplicate};
     #[pymodule_export]
