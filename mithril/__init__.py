@@ -37,6 +37,7 @@ from mithril.exceptions import (
 from mithril.files import dedup_files
 from mithril.minhash import MinHasher
 from mithril.report import Report
+from mithril.signature import MinHashSignature
 from mithril.storage import (
     ByteStream,
     GcsStorage,
@@ -70,6 +71,7 @@ __all__ = [
     "InvalidKeyException",
     "LocalStorage",
     "MemoryStorage",
+    "MinHashSignature",
     "MinHasher",
     "MithrilException",
     "NotFoundException",
