@@ -73,7 +73,8 @@ def _dedup(options: argparse.Namespace) -> None:
         format=options.format,
         threads=options.threads,
         overwrite=options.overwrite,
-        progress=not options.quiet,
+        # The same bar whatever is installed beside.
+        progress=None if options.quiet else "console",
     )
     if options.json:
         print(Path(options.output, "report.json").read_text(encoding="utf-8"), end="")

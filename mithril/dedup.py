@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from mithril import _native
 from mithril.options import encode
+from mithril.progress import reporting
 from mithril.report import Report
 from mithril.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import numpy as np
     import numpy.typing as npt
+
+    from mithril.progress import Progress
 
 Shingle: TypeAlias = Literal["auto", "whitespace", "words", "chars"]
 UnicodeForm: TypeAlias = Literal["nfc", "nfkc"]
 Verify: TypeAlias = Literal["exact", "signature", "none"]
-Progress: TypeAlias = "bool | Callable[[str, int, int], object] | None"
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,15 +101,17 @@ def deduplicate(
             equals.
         by: A value for each row, for ``keep="max"`` and ``"min"``.
         threads: The number of threads; all of the machine's if None.
-        progress: True for a bar on the terminal, or a function that is called, from other
-            threads, with the phase, the units done and their total.
+        progress: True for a bar: that of tqdm if it is installed (in a notebook one for notebooks),
+            and else ``"console"``, one on the terminal. Or a bar of tqdm, which is set back for
+            each phase, or a function that is called, from other threads, with the phase, the units
+            done and their total, 0 if that is not known.
 
     Returns:
         Which rows to keep, the table of the others, and a report.
 
     Raises:
         InvalidArgumentException: An argument is out of range; also a ValueError.
-        TypeError: `column` holds something other than texts.
+        TypeError: `column` holds something other than texts, or `progress` is nothing to report to.
         KeyboardInterrupt: Ctrl-C was pressed.
 
     Example:
@@ -117,26 +119,23 @@ def deduplicate(
         >>> result.keep.tolist()
         [True, False, True]
     """
-    keep_mask, duplicates, report = _native.deduplicate(
-        column,
-        by,
-        encode(
-            threshold=threshold,
-            recall=recall,
-            permutations=permutations,
-            seed=seed,
-            shingle=shingle,
-            ngram=ngram,
-            lowercase=lowercase,
-            unicode_form=unicode_form,
-            casefold=casefold,
-            strip_accents=strip_accents,
-            strip_punctuation=strip_punctuation,
-            collapse_digits=collapse_digits,
-            verify=verify,
-            keep=keep,
-            threads=threads,
-        ),
-        progress,
+    options = encode(
+        threshold=threshold,
+        recall=recall,
+        permutations=permutations,
+        seed=seed,
+        shingle=shingle,
+        ngram=ngram,
+        lowercase=lowercase,
+        unicode_form=unicode_form,
+        casefold=casefold,
+        strip_accents=strip_accents,
+        strip_punctuation=strip_punctuation,
+        collapse_digits=collapse_digits,
+        verify=verify,
+        keep=keep,
+        threads=threads,
     )
+    with reporting(progress) as report_to:
+        keep_mask, duplicates, report = _native.deduplicate(column, by, options, report_to)
     return DedupResult(keep_mask, Table(duplicates), Report.from_json(report))

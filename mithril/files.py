@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Literal
 
 from mithril import _native
 from mithril.options import encode
+from mithril.progress import reporting
 from mithril.report import Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mithril.dedup import Progress, Shingle, UnicodeForm, Verify
+    from mithril.dedup import Shingle, UnicodeForm, Verify
+    from mithril.progress import Progress
 
 
 def dedup_files(
@@ -93,32 +95,29 @@ def dedup_files(
     """
     paths = [inputs] if isinstance(inputs, (str, os.PathLike)) else list(inputs)
     keep, _, keep_column = keep.partition(":")
-    report = _native.dedup_files(
-        paths,
-        output,
-        encode(
-            text_column=text_column,
-            id_column=id_column,
-            keep_column=keep_column or None,
-            threshold=threshold,
-            recall=recall,
-            permutations=permutations,
-            seed=seed,
-            shingle=shingle,
-            ngram=ngram,
-            lowercase=lowercase,
-            unicode_form=unicode_form,
-            casefold=casefold,
-            strip_accents=strip_accents,
-            strip_punctuation=strip_punctuation,
-            collapse_digits=collapse_digits,
-            verify=verify,
-            keep=keep,
-            input_format=input_format,
-            output_format=format,
-            threads=threads,
-            overwrite=overwrite,
-        ),
-        progress,
+    options = encode(
+        text_column=text_column,
+        id_column=id_column,
+        keep_column=keep_column or None,
+        threshold=threshold,
+        recall=recall,
+        permutations=permutations,
+        seed=seed,
+        shingle=shingle,
+        ngram=ngram,
+        lowercase=lowercase,
+        unicode_form=unicode_form,
+        casefold=casefold,
+        strip_accents=strip_accents,
+        strip_punctuation=strip_punctuation,
+        collapse_digits=collapse_digits,
+        verify=verify,
+        keep=keep,
+        input_format=input_format,
+        output_format=format,
+        threads=threads,
+        overwrite=overwrite,
     )
+    with reporting(progress) as report_to:
+        report = _native.dedup_files(paths, output, options, report_to)
     return Report.from_json(report)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from mithril import _native
+from mithril.exceptions import of_kind
 from mithril.options import encode
+from mithril.signature import MinHashSignature
 
 if TYPE_CHECKING:
     import numpy as np
@@ -302,6 +304,46 @@ class MinHasher:
             [text], shingle=shingle, ngram=ngram, lowercase=lowercase, threads=1
         )
         return signatures.reshape(-1)
+
+    def signature(
+        self,
+        tokens_or_text: object,
+        *,
+        shingle: Shingle = "auto",
+        ngram: int = 5,
+        lowercase: bool = True,
+    ) -> MinHashSignature:
+        """Make the signature of a set as an object, with its similarity, bands and union.
+
+        Args:
+            tokens_or_text: A text, as for `hash_text`, or one set of tokens, as for `hash_tokens`.
+            shingle: What a shingle of a text is made of, as in `deduplicate`.
+            ngram: The number of these in a shingle.
+            lowercase: Whether a text is lower-cased first.
+
+        Returns:
+            The signature.
+
+        Raises:
+            InvalidArgumentException: An argument is out of range, or there are many sets; also a
+                ValueError.
+            TypeError: It is neither a text nor integers.
+
+        Example:
+            >>> hasher = MinHasher(num_permutations=64)
+            >>> hasher.signature("a text").similarity(hasher.signature("A text!"))
+            1.0
+        """
+        if isinstance(tokens_or_text, str):
+            values = self.hash_text(
+                tokens_or_text, shingle=shingle, ngram=ngram, lowercase=lowercase
+            )
+        else:
+            values = self.hash_tokens(tokens_or_text)
+        if values.ndim != 1:
+            message = "tokens must be one set: hash_tokens makes the signatures of many"
+            raise of_kind("invalid_argument", message)
+        return MinHashSignature._of(values, self.seed, self.scheme)  # noqa: SLF001 - of this package
 
     @staticmethod
     def similarity(one: object, two: object) -> float:

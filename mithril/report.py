@@ -167,7 +167,7 @@ class Report:
         if self.promised_recall is not None:
             promised = f"{self.promised_recall:.1%} promised"
         rows = [
-            ("documents", f"{self.documents:,} ({_size(self.bytes)} of text)"),
+            ("documents", f"{self.documents:,} ({size_text(self.bytes)} of text)"),
             ("kept", f"{self.kept:,} ({_percent(self.kept, self.documents)})"),
             ("removed", f"{self.removed:,} ({_percent(self.removed, self.documents)})"),
             ("  exact copies", f"{self.exact_duplicates:,}"),
@@ -196,7 +196,8 @@ def _percent(part: int, whole: int) -> str:
     return f"{part / whole:.1%}" if whole else "0%"
 
 
-def _size(count: float) -> str:
+def size_text(count: float) -> str:
+    """Write a number of bytes for a person, in decimal units."""
     for unit in ("B", "kB", "MB", "GB"):
         if count < 1000:  # noqa: PLR2004
             return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"

@@ -94,7 +94,7 @@ class ObjectWriter(io.RawIOBase):
         name: The key.
     """
 
-    def __init__(self, native: _native.Upload, key: str, buffer_size: int) -> None:
+    def __init__(self, native: _native.Upload[None], key: str, buffer_size: int) -> None:
         """Wrap an upload of the engine; writers come from `Storage.open`, not from here."""
         self._native = native
         self._buffer = bytearray()

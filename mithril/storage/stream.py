@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import AsyncIterator, Iterator
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
 
 from mithril.operation import run
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from mithril import _native
     from mithril._native import Bytes
     from mithril.buffer import BytesLike
+
+T = TypeVar("T")
 
 Source: TypeAlias = "BytesLike | os.PathLike[str] | IO[bytes] | Iterable[BytesLike]"
 """What `put` takes: bytes, a path, a file that is open for reading, or an iterable of bytes."""
@@ -134,18 +136,18 @@ def pieces(source: Source) -> Iterator[BytesLike]:
         raise TypeError(f"bytes, a path, a file or an iterable of bytes is needed, not {kind}")
 
 
-def upload(native: _native.Upload, source: Source) -> None:
+def upload(native: _native.Upload[T], source: Source) -> T:
     """Write an object from pieces; it is not there unless all of them are."""
     try:
         for piece in pieces(source):
             native.write(piece).wait()
-        native.finish().wait()
+        return native.finish().wait()
     except BaseException:
         native.abort()
         raise
 
 
-async def upload_async(native: _native.Upload, source: AsyncSource) -> None:
+async def upload_async(native: _native.Upload[T], source: AsyncSource) -> T:
     """As `upload`, and from asynchronous iterables too."""
     try:
         if hasattr(source, "__aiter__"):
@@ -154,7 +156,7 @@ async def upload_async(native: _native.Upload, source: AsyncSource) -> None:
         else:
             for piece in pieces(source):
                 await run(native.write(piece))
-        await run(native.finish())
+        return await run(native.finish())
     except BaseException:
         native.abort()
         raise

@@ -17,10 +17,14 @@ pub(crate) struct Place {
 
 /// The exception for an error of `mithril-core`, with the place as its attributes.
 pub(crate) fn at(py: Python, error: MithrilError, place: &Place) -> PyErr {
+    let address = match &error {
+        MithrilError::Cas(error) => error.address().map(str::to_owned),
+        _ => None,
+    };
     let exception = to_py_err(error);
     let value = exception.value(py);
     // An exception takes any attribute.
-    let _ = value.setattr("key", place.key.as_deref());
+    let _ = value.setattr("key", place.key.as_deref().or(address.as_deref()));
     let _ = value.setattr("store", place.store.as_deref());
     exception
 }

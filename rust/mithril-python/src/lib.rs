@@ -6,7 +6,9 @@
 )]
 
 mod buffer;
+mod cas;
 mod column;
+mod config;
 mod dedup;
 mod error;
 mod fork;
@@ -16,6 +18,7 @@ mod operation;
 mod storage;
 mod table;
 mod tokens;
+mod types;
 
 use pyo3::prelude::*;
 
@@ -28,6 +31,10 @@ mod _native {
     #[pymodule_export]
     use super::buffer::PyRustBytes;
     #[pymodule_export]
+    use super::cas::PyContentAddressedStore;
+    #[pymodule_export]
+    use super::config::PyCoreConfig;
+    #[pymodule_export]
     use super::dedup::{dedup_files, deduplicate};
     #[pymodule_export]
     use super::fork::{after_fork, before_fork, prepare_numpy};
@@ -39,6 +46,8 @@ mod _native {
     use super::storage::{PyByteStream, PyStorage, PyUpload, parse_url};
     #[pymodule_export]
     use super::table::PyTable;
+    #[pymodule_export]
+    use super::types::parse_dtype;
 
     #[pymodule_export]
     #[allow(non_upper_case_globals, reason = "the name that Python sees")]
@@ -49,6 +58,7 @@ mod _native {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("DTYPES", super::types::all())?;
         let mut types = mithril_core::python::exception_types(module.py())?.into_iter();
         types.try_for_each(|(name, class)| module.add(name, class))
     }

@@ -1,10 +1,10 @@
 //! Signatures from Python.
 
 use crate::dedup::parse_options;
-use crate::tokens::{self, Tokens};
+use crate::tokens::{self, Tokens, Values};
 use crate::{column, error, interrupt};
-use mithril_core::MinHasher;
 use mithril_core::minhash::{DatasketchScheme, Scheme};
+use mithril_core::{MinHashSignature, MinHasher};
 use mithril_dedup::{Banding, Control, DedupError, DedupOptions, HashColumn, Threads};
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods};
 use pyo3::prelude::*;
@@ -168,18 +168,46 @@ impl PyMinHasher {
     /// The share of equal values of two signatures.
     #[staticmethod]
     fn similarity(one: &Bound<'_, PyAny>, two: &Bound<'_, PyAny>) -> PyResult<f64> {
-        let py = one.py();
-        let values = |name: &str, signature| match tokens::named(name, signature)? {
-            Tokens::Set(values) => Ok(values),
-            Tokens::Rows(..) => {
-                let message = format!("{name} must be one signature, of one dimension");
-                Err(error::of_kind(py, "invalid_argument", &message))
-            }
-        };
-        let (one, two) = (values("one", one)?, values("two", two)?);
-        MinHasher::try_similarity(one.as_slice()?, two.as_slice()?)
-            .map_err(|error| error::to_python(py, &error.into()))
+        let (first, second) = (values("one", one)?, values("two", two)?);
+        MinHasher::try_similarity(first.as_slice()?, second.as_slice()?)
+            .map_err(|error| error::to_python(one.py(), &error.into()))
     }
+
+    /// The band hashes of a signature.
+    #[staticmethod]
+    fn bands<'py>(
+        signature: &Bound<'py, PyAny>,
+        num_bands: usize,
+    ) -> PyResult<Bound<'py, PyArray1<u64>>> {
+        let bands = self::signature("signature", signature)?.bands(num_bands);
+        Ok(bands.into_pyarray(signature.py()))
+    }
+
+    /// The signature of the union.
+    #[staticmethod]
+    fn merge<'py>(
+        one: &Bound<'py, PyAny>,
+        two: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyArray1<u64>>> {
+        let merged = signature("one", one)?.merge(&signature("two", two)?);
+        let merged = merged.map_err(|error| error::to_python(one.py(), &error.into()))?;
+        Ok(merged.values.into_pyarray(one.py()))
+    }
+}
+
+/// The values of one signature.
+fn values<'py>(name: &str, signature: &Bound<'py, PyAny>) -> PyResult<Values<'py>> {
+    match tokens::named(name, signature)? {
+        Tokens::Set(values) => Ok(values),
+        Tokens::Rows(..) => {
+            let message = format!("{name} must be one signature, of one dimension");
+            Err(error::of_kind(signature.py(), "invalid_argument", &message))
+        }
+    }
+}
+
+fn signature(name: &str, signature: &Bound<PyAny>) -> PyResult<MinHashSignature> {
+    Ok(MinHashSignature { values: values(name, signature)?.as_slice()?.to_vec() })
 }
 
 /// Computes on so many threads with the GIL released, until it is done or a signal comes.

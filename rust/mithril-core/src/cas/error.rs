@@ -42,6 +42,16 @@ pub enum CasError {
         name: String,
     },
 
+    /// The content is no tensor that [`store_tensor`](super::ContentAddressedStore::store_tensor) has
+    /// written.
+    #[error("the content of {address} is no array: {fault}")]
+    NotATensor {
+        /// The address.
+        address: String,
+        /// What was found.
+        fault: String,
+    },
+
     /// The compressor failed.
     #[error("compressing the content of {address}: {source}")]
     Compression {
@@ -70,9 +80,29 @@ impl CasError {
             Self::Damaged { .. } => "damaged",
             Self::Collision(_) => "collision",
             Self::UnknownCompressor { .. } => "unknown_compressor",
+            Self::NotATensor { .. } => "not_a_tensor",
             Self::Compression { source, .. } => source.kind(),
             Self::Storage(error) => error.kind(),
             Self::Lost(_) => "lost",
+        }
+    }
+    /// The address of the content that the error is about, if it is about one that is stored.
+    ///
+    /// ```
+    /// use mithril_core::CasError;
+    /// assert_eq!(CasError::NotFound("00ff".to_owned()).address(), Some("00ff"));
+    /// ```
+    #[must_use]
+    pub fn address(&self) -> Option<&str> {
+        match self {
+            Self::NotFound(address)
+            | Self::Collision(address)
+            | Self::InvalidAddress { address, .. }
+            | Self::Damaged { address, .. }
+            | Self::UnknownCompressor { address, .. }
+            | Self::NotATensor { address, .. } => Some(address),
+            // What cannot be compressed is not stored.
+            Self::Compression { .. } | Self::Storage(_) | Self::Lost(_) => None,
         }
     }
 }

@@ -52,15 +52,18 @@
 mod content;
 mod error;
 mod keys;
+mod many;
 mod record;
 mod references;
 mod repair;
 mod store;
 mod stream;
+mod tensor;
 
 pub use error::CasError;
 pub use repair::{Damage, RepairOptions, RepairReport, VerifyReport};
 pub use store::ContentAddressedStore;
+pub use tensor::tensor_header;
 
 use async_trait::async_trait;
 use bytes::Bytes;

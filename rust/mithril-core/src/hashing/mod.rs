@@ -13,6 +13,7 @@
 //! to published test vectors.
 
 mod blake3;
+mod pointer;
 mod sha256;
 mod xxhash;
 
@@ -31,6 +32,16 @@ pub use xxhash::{XxHash, XxHash3};
 /// hasher.update(b"tent");
 /// assert_eq!(hasher.finalize(), function.hash(b"content"));
 /// assert_eq!(function.hash_hex(b"content").len(), 2 * function.output_size());
+/// ```
+///
+/// `Box<dyn HashFunction>`, `Arc<dyn HashFunction>` and references are hash functions too:
+///
+/// ```
+/// use mithril_core::{Blake3Hash, HashFunction, Sha256Hash};
+///
+/// let functions: [Box<dyn HashFunction>; 2] =
+///     [Box::new(Blake3Hash::new()), Box::new(Sha256Hash::new())];
+/// assert_eq!(functions.map(|function| function.name()), ["blake3", "sha256"]);
 /// ```
 pub trait HashFunction: Send + Sync {
     /// The hash of `data`, [`output_size`](Self::output_size) bytes.

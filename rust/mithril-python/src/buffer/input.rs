@@ -1,6 +1,7 @@
 //! Bytes on their way in.
 //!
-//! They are of two kinds. Those that nothing can change (`bytes`, [`PyRustBytes`], and views of `bytes`) are held, and read wherever and as long as they are needed. All others, such as those
+//! They are of two kinds. Those that nothing can change (`bytes`, [`PyRustBytes`], and views and arrays
+//! over their memory) are held, and read wherever and as long as they are needed. All others, such as those
 //! of a numpy array or a `bytearray`, can be written to by another thread while the GIL is released;
 //! they are copied, whole or a piece at a time, by reads that a write cannot make undefined. What is
 //! then computed may be that of no single moment, but it is that of the bytes that were copied.
@@ -25,6 +26,9 @@ use std::sync::{Mutex, PoisonError};
 
 /// What is copied at a time: it stays in the second cache, where what reads it next finds it.
 const PIECE: usize = 128 << 10;
+
+/// How many views of views are looked through.
+const MAX_VIEWS: usize = 16;
 
 /// The bytes of a Python object.
 pub(crate) enum Input {
@@ -87,6 +91,22 @@ impl Input {
                 bytes.freeze()
             }),
         }
+    }
+
+    /// Bytes that nothing can change: `header`, and a copy of these behind it.
+    pub(crate) fn into_bytes_after(self, py: Python, header: &[u8]) -> Bytes {
+        py.detach(|| {
+            let mut bytes = BytesMut::with_capacity(header.len() + self.len());
+            bytes.extend_from_slice(header);
+            match self {
+                Self::Fixed(data) => bytes.extend_from_slice(&data),
+                Self::Changing(buffer) => {
+                    bytes.resize(header.len() + buffer.0.len_bytes(), 0);
+                    buffer.read(0, bytes.get_mut(header.len()..).unwrap_or_default());
+                }
+            }
+            bytes.freeze()
+        })
     }
 
     /// Hands the bytes to `take` one piece after the other, as many at a time as can be without a
@@ -199,14 +219,31 @@ fn numpy_bytes<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, Py
     Ok(Some(flat.call_method1("view", (numpy.getattr("uint8")?,))?))
 }
 
-/// The part of a `bytes` that a view shows.
+/// The part of bytes that nothing can change which a view or an array shows, through any number of
+/// views and arrays in between.
+///
+/// That an array is read-only says nothing: whoever owns its memory may make it writable again. Only
+/// `bytes` and [`PyRustBytes`] cannot be.
 fn part_of_bytes(object: &Bound<PyAny>, buffer: &PyUntypedBuffer) -> Option<Bytes> {
-    let viewed = object.cast::<PyMemoryView>().ok()?.getattr("obj").ok()?;
-    let whole = viewed.cast::<PyBytes>().ok()?;
-    let start = (buffer.buf_ptr() as usize).checked_sub(whole.as_bytes().as_ptr() as usize)?;
-    let end = start.checked_add(buffer.len_bytes())?;
-    let whole = held(whole);
-    (end <= whole.len()).then(|| whole.slice(start..end))
+    let mut object = object.clone();
+    for _ in 0..MAX_VIEWS {
+        let whole = if let Ok(bytes) = object.cast::<PyBytes>() {
+            held(bytes)
+        } else if let Ok(bytes) = object.cast::<PyRustBytes>() {
+            bytes.get().0.clone()
+        } else if object.cast::<PyUntypedArray>().is_ok() {
+            object = object.getattr("base").ok()?;
+            continue;
+        } else {
+            object = object.cast::<PyMemoryView>().ok()?.getattr("obj").ok()?;
+            continue;
+        };
+        // Whatever led here: what is within these bytes is a part of them.
+        let start = (buffer.buf_ptr() as usize).checked_sub(whole.as_ptr() as usize)?;
+        let end = start.checked_add(buffer.len_bytes())?;
+        return (end <= whole.len()).then(|| whole.slice(start..end));
+    }
+    None
 }
 
 fn not_bytes(object: &Bound<PyAny>, error: PyErr) -> PyErr {

@@ -3,7 +3,7 @@
 mod config;
 mod stream;
 
-pub(crate) use stream::{PyByteStream, PyUpload};
+pub(crate) use stream::{Opening, PyByteStream, PyUpload, open};
 
 use crate::buffer::{Input, PyRustBytes};
 use crate::error::{self, Place};
@@ -33,12 +33,16 @@ fn meta(meta: ObjectMeta) -> Meta {
 }
 
 /// What goes to Python as it is.
-fn plain<T: for<'py> IntoPyObject<'py>>(py: Python, value: T) -> PyResult<Py<PyAny>> {
+pub(crate) fn plain<T: for<'py> IntoPyObject<'py>>(py: Python, value: T) -> PyResult<Py<PyAny>> {
     value.into_py_any(py)
 }
 
-fn bytes(py: Python, value: bytes::Bytes) -> PyResult<Py<PyAny>> {
+pub(crate) fn bytes(py: Python, value: bytes::Bytes) -> PyResult<Py<PyAny>> {
     PyRustBytes(value).into_py_any(py)
+}
+
+fn pieces<'a>(store: &'a Arc<dyn StorageBackend>, key: &'a str) -> Opening<'a, StorageError> {
+    store.get_stream(key)
 }
 
 /// What the URL of a store says, as JSON.
@@ -191,12 +195,17 @@ impl PyStorage {
 
     fn get_stream(&self, key: String) -> PyOperation {
         let place = self.place(Some(key.clone()));
-        let open = |store, key| stream::open(store, key, place);
-        self.on_key(key, open, plain::<PyByteStream>)
+        let store = Arc::clone(&self.store);
+        let opened = open(store, key, place.clone(), pieces);
+        PyOperation::new(place, opened, plain::<PyByteStream>)
     }
 
     fn upload(&self, key: String) -> PyUpload {
-        PyUpload::begin(Arc::clone(&self.store), key.clone(), self.place(Some(key)))
+        let (store, place) = (Arc::clone(&self.store), self.place(Some(key.clone())));
+        PyUpload::begin(place, |pieces| async move {
+            store.try_put_stream(&key, pieces).await?;
+            Ok(None)
+        })
     }
 }
 

@@ -1,12 +1,13 @@
-//! Objects in pieces: what is read piece by piece, and what is written so.
+//! Objects and contents in pieces: what is read piece by piece, and what is written so.
 
 use crate::buffer::{Input, PyRustBytes};
 use crate::error::Place;
 use crate::operation::PyOperation;
 use bytes::Bytes;
 use futures_util::StreamExt;
-use futures_util::stream;
-use mithril_core::{StorageBackend, StorageError};
+use futures_util::future::BoxFuture;
+use futures_util::stream::{self, BoxStream};
+use mithril_core::{MithrilError, StorageError};
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,7 +17,10 @@ use tokio::task::JoinHandle;
 /// How many pieces wait between the store and Python.
 const AHEAD: usize = 2;
 
-type Pieces = mpsc::Receiver<Result<Bytes, StorageError>>;
+type Pieces = mpsc::Receiver<Result<Bytes, MithrilError>>;
+
+/// What a store gives for a key or an address, which borrows both.
+pub(crate) type Opening<'a, E> = BoxFuture<'a, Result<BoxStream<'a, Result<Bytes, E>>, E>>;
 
 /// The pieces of an object.
 #[pyclass(name = "ByteStream", module = "mithril._native", frozen)]
@@ -27,32 +31,37 @@ pub(crate) struct PyByteStream {
     place: Place,
 }
 
-/// Opens an object; the error is that of opening.
-pub(super) async fn open(
-    store: Arc<dyn StorageBackend>,
+/// Opens what is under a key; the error is that of opening.
+pub(crate) async fn open<S, E>(
+    store: S,
     key: String,
     place: Place,
-) -> Result<PyByteStream, StorageError> {
+    get: impl for<'a> FnOnce(&'a S, &'a str) -> Opening<'a, E> + Send + 'static,
+) -> Result<PyByteStream, MithrilError>
+where
+    S: Send + Sync + 'static,
+    E: Into<MithrilError> + Send + 'static,
+{
     let (opened, is_open) = oneshot::channel();
     let (sender, pieces) = mpsc::channel(AHEAD);
     // The stream borrows the store: a task owns both.
     let task = mithril_core::spawn(async move {
-        let mut stream = match store.get_stream(&key).await {
+        let mut stream = match get(&store, &key).await {
             Ok(stream) => stream,
             Err(error) => {
-                let _ = opened.send(Err(error));
+                let _ = opened.send(Err(error.into()));
                 return;
             }
         };
         let _ = opened.send(Ok(()));
         while let Some(piece) = stream.next().await {
-            if sender.send(piece).await.is_err() {
+            if sender.send(piece.map_err(Into::into)).await.is_err() {
                 return;
             }
         }
     });
     let stream = PyByteStream { pieces: Arc::new(tokio::sync::Mutex::new(pieces)), task, place };
-    is_open.await.unwrap_or_else(|_| Err(stopped()))?;
+    is_open.await.unwrap_or_else(|_| Err(stopped().into()))?;
     Ok(stream)
 }
 
@@ -79,6 +88,12 @@ impl Drop for PyByteStream {
     }
 }
 
+/// The pieces that an [`PyUpload`] passes on.
+pub(crate) type Source = BoxStream<'static, Result<Bytes, StorageError>>;
+
+/// What comes of an upload: the address of a content, and nothing for an object.
+type Outcome = Result<Option<String>, MithrilError>;
+
 /// An object that is being written; it appears when it is finished, and else not at all.
 #[pyclass(name = "Upload", module = "mithril._native", frozen)]
 pub(crate) struct PyUpload {
@@ -89,11 +104,15 @@ pub(crate) struct PyUpload {
 struct Writing {
     /// Pieces, and `None` for the end of the object: a sender that is gone without it has given up.
     pieces: Option<mpsc::Sender<Option<Bytes>>>,
-    task: Option<JoinHandle<Result<(), StorageError>>>,
+    task: Option<JoinHandle<Outcome>>,
 }
 
 impl PyUpload {
-    pub(super) fn begin(store: Arc<dyn StorageBackend>, key: String, place: Place) -> Self {
+    /// `put` writes what the pieces are; its outcome is that of [`finish`](Self::finish).
+    pub(crate) fn begin<W>(place: Place, put: impl FnOnce(Source) -> W) -> Self
+    where
+        W: Future<Output = Outcome> + Send + 'static,
+    {
         let (sender, pieces) = mpsc::channel(AHEAD);
         let next = |mut pieces: mpsc::Receiver<Option<Bytes>>| async {
             match pieces.recv().await {
@@ -103,7 +122,7 @@ impl PyUpload {
             }
         };
         let pieces = stream::unfold(pieces, next).boxed();
-        let task = mithril_core::spawn(async move { store.try_put_stream(&key, pieces).await });
+        let task = mithril_core::spawn(put(pieces));
         let state = Writing { pieces: Some(sender), task: Some(task) };
         Self { state: Arc::new(Mutex::new(state)), place }
     }
@@ -122,16 +141,16 @@ impl PyUpload {
             }
             // Nobody takes pieces any more: the writing has failed, and its error says why.
             finish(&state).await?;
-            Err(stopped())
+            Err(MithrilError::from(stopped()))
         };
         Ok(PyOperation::new(self.place.clone(), write, |py, ()| Ok(py.None())))
     }
 
-    /// Ends the object, which is there when the operation is over.
+    /// Ends the object, which is there when the operation is over; the address of a content.
     fn finish(&self) -> PyOperation {
         let state = Arc::clone(&self.state);
         let work = async move { finish(&state).await };
-        PyOperation::new(self.place.clone(), work, |py, ()| Ok(py.None()))
+        PyOperation::new(self.place.clone(), work, |py, address| address.into_py_any(py))
     }
 
     /// Gives the object up.
@@ -146,7 +165,7 @@ impl Drop for PyUpload {
     }
 }
 
-async fn finish(state: &Mutex<Writing>) -> Result<(), StorageError> {
+async fn finish(state: &Mutex<Writing>) -> Outcome {
     let (pieces, task) = {
         let mut state = lock(state);
         (state.pieces.take(), state.task.take())
@@ -168,11 +187,11 @@ fn abort(state: &Mutex<Writing>) {
 }
 
 /// So that a finish that is cancelled does not write the object all the same.
-struct AbortOnDrop(JoinHandle<Result<(), StorageError>>);
+struct AbortOnDrop(JoinHandle<Outcome>);
 
 impl AbortOnDrop {
-    async fn outcome(mut self) -> Result<(), StorageError> {
-        (&mut self.0).await.unwrap_or_else(|_| Err(stopped()))
+    async fn outcome(mut self) -> Outcome {
+        (&mut self.0).await.unwrap_or_else(|_| Err(stopped().into()))
     }
 }
 
