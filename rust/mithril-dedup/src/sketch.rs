@@ -1,7 +1,7 @@
 //! From documents to signatures and bands.
 
 use crate::banding::Banding;
-use crate::column::{Keep, Sketched};
+use crate::column::{self, Places, zeros};
 use crate::control::Control;
 use crate::documents::Documents;
 use crate::error::Result;
@@ -27,9 +27,15 @@ impl Sketches {
         control: Control,
     ) -> Result<Self> {
         let hasher = MinHasher::try_with_seed(options.permutations, options.seed)?;
-        let keep = Keep { signatures: options.verify == Verify::Signature, bands: Some(banding) };
-        let Sketched { signatures, band_hashes } =
-            Sketched::make(&hasher, documents, rows, options.shingling, keep, control)?;
+        let mut band_hashes = zeros(rows.len(), banding.bands)?;
+        let keep_signatures = options.verify == Verify::Signature;
+        let width = if keep_signatures { options.permutations } else { 0 };
+        let mut signatures = zeros(rows.len(), width)?;
+        let places = Places {
+            signatures: keep_signatures.then_some(&mut signatures),
+            bands: Some((banding, &mut band_hashes)),
+        };
+        column::sketch(&hasher, documents, rows, options.shingling, places, control)?;
         Ok(Self { band_hashes, bands: banding.bands, signatures })
     }
 
