@@ -44,10 +44,16 @@ impl Sketches {
         self.bands
     }
 
-    /// `(hash, document)` of one band for every document that has a shingle; one without falls into
-    /// no bucket.
-    pub(crate) fn band(&self, band: usize) -> impl Iterator<Item = (u64, u32)> + '_ {
-        let hashes = self.band_hashes.iter().skip(band).step_by(self.bands);
-        hashes.copied().zip(0_u32..).filter(|&(hash, _)| hash != MinHashSignature::EMPTY)
+    /// The number of documents.
+    pub(crate) fn len(&self) -> usize {
+        self.band_hashes.len() / self.bands.max(1)
+    }
+
+    /// The band hashes of every document that has a shingle; one without falls into no bucket.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (u32, &[u64])> + '_ {
+        let rows = self.band_hashes.chunks_exact(self.bands.max(1));
+        (0_u32..)
+            .zip(rows)
+            .filter(|(_, row)| row.iter().any(|&hash| hash != MinHashSignature::EMPTY))
     }
 }
