@@ -217,6 +217,14 @@ fn a_token_has_one_hash_wherever_it_stands() {
 }
 
 #[test]
+fn a_character_has_the_hash_of_its_bytes() {
+    for scalar in '\0'..=char::MAX {
+        let mut bytes = [0; 4];
+        assert_eq!(scalar_hash(scalar), token_hash(scalar.encode_utf8(&mut bytes).as_bytes()));
+    }
+}
+
+#[test]
 fn sizes_out_of_range_are_errors() {
     assert!(MinHasher::try_with_seed(0, 1).is_err());
     assert!(MinHasher::try_with_seed(4097, 1).is_err());

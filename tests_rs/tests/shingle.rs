@@ -149,6 +149,28 @@ fn every_character_is_cut_as_uax_29_says_among_neighbours_of_all_kinds() {
 }
 
 #[test]
+fn runs_of_chinese_and_japanese_are_cut_as_uax_29_says_whatever_stands_in_them() {
+    // All texts of four: Han, Hiragana, Katakana, the mark of length, punctuation of three bytes and of one, what
+    // joins letters or digits, marks and joiners, letters whose case depends on others, and what has no class.
+    let alphabet: Vec<char> =
+        "\u{6f22}\u{3042}\u{30ab}\u{30fc}\u{3002}\u{ff0c}_a1 '\u{301}\u{200d}\u{3005}\u{2600}\u{3a3}"
+            .chars()
+            .collect();
+    mithril_core::par_compute(alphabet.clone(), |first| {
+        let mut text = String::new();
+        for rest in 0..alphabet.len().pow(3) {
+            text.clear();
+            text.push(first);
+            for place in 0..3 {
+                text.push(alphabet[rest / alphabet.len().pow(place) % alphabet.len()]);
+            }
+            check_tokens_of(&text, Shingle::Auto, true);
+            check_tokens_of(&text, Shingle::Words, rest % 2 == 0);
+        }
+    });
+}
+
+#[test]
 fn characters_of_ascii_are_cut_alike_wherever_they_stand_in_a_block() {
     let all: Vec<char> = "aZ09_.,;:' \n-\t\u{1c}\u{b}\u{0}\u{7f}".chars().collect();
     let mut state = 1_u64;

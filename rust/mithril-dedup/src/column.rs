@@ -67,6 +67,35 @@ pub trait HashColumn {
         control: Control,
     ) -> Result<Vec<u64>>;
 
+    /// As [`hash_column`](Self::hash_column), into memory that is there: `values` has the places of all
+    /// signatures, and what it holds is overwritten.
+    ///
+    /// # Errors
+    ///
+    /// As [`hash_column`](Self::hash_column), and [`DedupError::InvalidArgument`] when `values` has more places
+    /// or fewer. Some of them may be written then.
+    ///
+    /// ```
+    /// use arrow::array::{ArrayRef, StringArray};
+    /// use mithril_core::MinHasher;
+    /// use mithril_dedup::{Control, Documents, HashColumn, Shingling};
+    /// use std::sync::Arc;
+    ///
+    /// let column: ArrayRef = Arc::new(StringArray::from(vec!["one text", "another"]));
+    /// let documents = Documents::try_from_chunks([column])?;
+    /// let (hasher, mut values) = (MinHasher::new(16), [0; 32]);
+    /// hasher.hash_column_into(&documents, Shingling::default(), &mut values, Control::default())?;
+    /// assert_eq!(values[..], hasher.hash_column(&documents, Shingling::default(), Control::default())?);
+    /// # Ok::<(), mithril_dedup::DedupError>(())
+    /// ```
+    fn hash_column_into(
+        &self,
+        documents: &Documents,
+        shingling: Shingling,
+        values: &mut [u64],
+        control: Control,
+    ) -> Result<()>;
+
     /// The band hashes of every text, row after row: `documents.len()` times `banding.bands` values,
     /// those of [`MinHashSignature::band_hashes`]. No signature is held.
     ///
@@ -127,6 +156,30 @@ pub trait HashColumn {
         offsets: &[usize],
         control: Control,
     ) -> Result<Vec<u64>>;
+
+    /// As [`hash_token_rows`](Self::hash_token_rows), into memory that is there: `values` has the places of
+    /// all signatures, and what it holds is overwritten.
+    ///
+    /// # Errors
+    ///
+    /// As [`hash_token_rows`](Self::hash_token_rows), and [`DedupError::InvalidArgument`] when `values` has
+    /// more places or fewer. Some of them may be written then.
+    ///
+    /// ```
+    /// use mithril_core::MinHasher;
+    /// use mithril_dedup::{Control, HashColumn};
+    /// let (hasher, mut values) = (MinHasher::new(16), [0; 32]);
+    /// hasher.hash_token_rows_into(&[7, 8, 9], &[0, 2, 3], &mut values, Control::default())?;
+    /// assert_eq!(values[..16], hasher.hash_tokens(&[7, 8]).values);
+    /// # Ok::<(), mithril_dedup::DedupError>(())
+    /// ```
+    fn hash_token_rows_into(
+        &self,
+        tokens: &[u64],
+        offsets: &[usize],
+        values: &mut [u64],
+        control: Control,
+    ) -> Result<()>;
 }
 
 impl HashColumn for MinHasher {
@@ -136,12 +189,23 @@ impl HashColumn for MinHasher {
         shingling: Shingling,
         control: Control,
     ) -> Result<Vec<u64>> {
+        let mut values = zeros(documents.len(), self.num_permutations())?;
+        self.hash_column_into(documents, shingling, &mut values, control)?;
+        Ok(values)
+    }
+
+    fn hash_column_into(
+        &self,
+        documents: &Documents,
+        shingling: Shingling,
+        values: &mut [u64],
+        control: Control,
+    ) -> Result<()> {
         shingling.check()?;
+        check_room(documents.len(), self.num_permutations(), values)?;
         let rows = all(documents);
-        on_a_pool(|| {
-            Sketched::make(self, documents, &rows, shingling, Keep::SIGNATURES, control)
-                .map(|sketched| sketched.signatures)
-        })
+        let places = Places { signatures: Some(values), bands: None };
+        on_a_pool(|| sketch(self, documents, &rows, shingling, places, control))
     }
 
     fn band_column(
@@ -161,11 +225,10 @@ impl HashColumn for MinHasher {
             )));
         }
         let rows = all(documents);
-        let keep = Keep { signatures: false, bands: Some(banding) };
-        on_a_pool(|| {
-            Sketched::make(self, documents, &rows, shingling, keep, control)
-                .map(|sketched| sketched.band_hashes)
-        })
+        let mut hashes = zeros(documents.len(), bands)?;
+        let places = Places { signatures: None, bands: Some((banding, &mut hashes)) };
+        on_a_pool(|| sketch(self, documents, &rows, shingling, places, control))?;
+        Ok(hashes)
     }
 
     fn hash_token_rows(
@@ -175,83 +238,93 @@ impl HashColumn for MinHasher {
         control: Control,
     ) -> Result<Vec<u64>> {
         let rows = Self::check_offsets(offsets, tokens.len())?;
+        let mut values = zeros(rows, self.num_permutations())?;
+        self.hash_token_rows_into(tokens, offsets, &mut values, control)?;
+        Ok(values)
+    }
+
+    fn hash_token_rows_into(
+        &self,
+        tokens: &[u64],
+        offsets: &[usize],
+        values: &mut [u64],
+        control: Control,
+    ) -> Result<()> {
+        let rows = Self::check_offsets(offsets, tokens.len())?;
+        check_room(rows, self.num_permutations(), values)?;
         let row_of = |row: usize| match offsets.get(row..).unwrap_or_default() {
             &[start, end, ..] => tokens.get(start..end).unwrap_or_default(),
             _ => &[],
         };
         on_a_pool(|| {
-            let widths = [self.num_permutations(), 0];
-            let [values, _] = in_spans(
+            in_spans(
                 rows,
                 |row| size_of_val(row_of(row)),
-                widths,
+                [(values, self.num_permutations()), (&mut [], 0)],
                 control,
                 || (),
                 |(), row, [values, _]| Ok(self.sketch(row_of(row), values)?),
-            )?;
-            Ok(values)
+            )
         })
     }
+}
+
+/// Whether there is room for `width` values in each of `rows` rows, and no more.
+fn check_room(rows: usize, width: usize, values: &[u64]) -> Result<()> {
+    if rows.checked_mul(width) == Some(values.len()) {
+        return Ok(());
+    }
+    Err(DedupError::InvalidArgument(format!(
+        "{rows} signatures of {width} values each do not fill the {} places there are",
+        values.len()
+    )))
 }
 
 fn all(documents: &Documents) -> Vec<u32> {
     (0..documents.len() as u32).collect()
 }
 
-/// What is kept of each text.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Keep {
-    pub(crate) signatures: bool,
-    pub(crate) bands: Option<Banding>,
-}
-
-impl Keep {
-    const SIGNATURES: Self = Self { signatures: true, bands: None };
-}
-
-/// What was kept, row after row.
-pub(crate) struct Sketched {
-    /// `num_permutations` values for each text, or none.
-    pub(crate) signatures: Vec<u64>,
+/// Where goes what is kept of each text, row after row.
+pub(crate) struct Places<'a> {
+    /// `num_permutations` values for each text.
+    pub(crate) signatures: Option<&'a mut [u64]>,
     /// A hash for each band of each text; [`MinHashSignature::EMPTY`] for one without a shingle.
-    pub(crate) band_hashes: Vec<u64>,
+    pub(crate) bands: Option<(Banding, &'a mut [u64])>,
 }
 
-impl Sketched {
-    /// Sketches the texts of `rows` on the threads that it is called on.
-    pub(crate) fn make(
-        hasher: &MinHasher,
-        documents: &Documents,
-        rows: &[u32],
-        shingling: Shingling,
-        keep: Keep,
-        control: Control,
-    ) -> Result<Self> {
-        let width = hasher.num_permutations();
-        let Banding { bands, rows: band_rows } =
-            keep.bands.unwrap_or(Banding { bands: 0, rows: 1 });
-        let text = |index: usize| {
-            let row = rows.get(index).copied().unwrap_or(u32::MAX);
-            documents.text(row as usize).unwrap_or_default()
-        };
-        let [signatures, band_hashes] = in_spans(
-            rows.len(),
-            |index| text(index).len(),
-            [if keep.signatures { width } else { 0 }, bands],
-            control,
-            || (Shingler::new(shingling), vec![0; width]),
-            |(shingler, passing), index, [kept, hashes]| {
-                let values = if keep.signatures { kept } else { passing };
-                if sketch_text(hasher, shingler, text(index), values, control)? {
-                    MinHashSignature::band_hashes(values, band_rows, hashes);
-                } else {
-                    hashes.fill(MinHashSignature::EMPTY);
-                }
-                Ok(())
-            },
-        )?;
-        Ok(Self { signatures, band_hashes })
-    }
+/// Sketches the texts of `rows` on the threads that it is called on.
+pub(crate) fn sketch(
+    hasher: &MinHasher,
+    documents: &Documents,
+    rows: &[u32],
+    shingling: Shingling,
+    places: Places,
+    control: Control,
+) -> Result<()> {
+    let width = hasher.num_permutations();
+    let (banding, band_hashes) = places.bands.unwrap_or((Banding { bands: 0, rows: 1 }, &mut []));
+    let keep_signatures = places.signatures.is_some();
+    let signatures = places.signatures.map_or((&mut [][..], 0), |signatures| (signatures, width));
+    let text = |index: usize| {
+        let row = rows.get(index).copied().unwrap_or(u32::MAX);
+        documents.text(row as usize).unwrap_or_default()
+    };
+    in_spans(
+        rows.len(),
+        |index| text(index).len(),
+        [signatures, (band_hashes, banding.bands)],
+        control,
+        || (Shingler::new(shingling), vec![0; width]),
+        |(shingler, passing), index, [kept, hashes]| {
+            let values = if keep_signatures { kept } else { passing };
+            if sketch_text(hasher, shingler, text(index), values, control)? {
+                MinHashSignature::band_hashes(values, banding.rows, hashes);
+            } else {
+                hashes.fill(MinHashSignature::EMPTY);
+            }
+            Ok(())
+        },
+    )
 }
 
 /// Sketches one text; false if it has no shingle.
@@ -354,22 +427,20 @@ struct Span<'a> {
     places: [&'a mut [u64]; 2],
 }
 
-/// Fills two outputs of `widths` values a row: calls `fill` for every row, in parallel.
+/// Fills two outputs of so many values a row: calls `fill` for every row, in parallel.
 ///
 /// Rows are dealt out by their bytes, those with very many first: a long one neither keeps short
 /// ones waiting, nor is what all wait for in the end.
 fn in_spans<S>(
     count: usize,
     bytes: impl Fn(usize) -> usize,
-    widths: [usize; 2],
+    outputs: [(&mut [u64], usize); 2],
     control: Control,
     state: impl Fn() -> S + Sync + Send,
     fill: impl Fn(&mut S, usize, [&mut [u64]; 2]) -> Result<()> + Sync + Send,
-) -> Result<[Vec<u64>; 2]> {
+) -> Result<()> {
     control.begin("sketching", count as u64);
-    let [one, two] = widths;
-    let (mut first, mut second) = (zeros(count, one)?, zeros(count, two)?);
-    let (mut first_rest, mut second_rest) = (first.as_mut_slice(), second.as_mut_slice());
+    let [(mut first_rest, one), (mut second_rest, two)] = outputs;
     let mut spans: Vec<Span> = cut(count, bytes)
         .map(|(rows, cost)| {
             let places = [
@@ -396,8 +467,7 @@ fn in_spans<S>(
             )?;
         }
         control.advance(rows)
-    })?;
-    Ok([first, second])
+    })
 }
 
 /// Runs of rows with their costs: a long row alone, others together up to [`SPAN`].
@@ -423,7 +493,7 @@ fn cut(
 }
 
 /// Room for `width` values in each of `rows` rows.
-fn zeros(rows: usize, width: usize) -> Result<Vec<u64>> {
+pub(crate) fn zeros(rows: usize, width: usize) -> Result<Vec<u64>> {
     let too_large = || {
         DedupError::InvalidArgument(format!(
             "{rows} rows of {width} values each do not fit into memory: take fewer rows at a time"
@@ -432,7 +502,5 @@ fn zeros(rows: usize, width: usize) -> Result<Vec<u64>> {
     let len = rows.checked_mul(width).ok_or_else(too_large)?;
     // A question only: the memory below comes from the system with zeros in it.
     Vec::<u64>::new().try_reserve_exact(len).map_err(|_| too_large())?;
-    // Memory that is new costs 0.4 µs for each signature of 128 values, more than the sketch of a short text;
-    // asking for huge pages made it no cheaper, and the first time twice as dear.
     Ok(vec![0; len])
 }

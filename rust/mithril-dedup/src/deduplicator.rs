@@ -153,7 +153,7 @@ impl Deduplicator {
         let after_sketch = Instant::now();
         let buckets = Buckets::build(&sketches);
         let verifier = Verifier::new(documents, &exact.distinct, options, &sketches.signatures);
-        let selection = select::select(&buckets, &verifier, options, control)?;
+        let selection = select::select(&buckets, &verifier, control)?;
         let end = Instant::now();
 
         let duplicates = self.duplicates(documents, &exact, &selection.removed);

@@ -4,8 +4,6 @@ use crate::control::Control;
 use crate::documents::Documents;
 use crate::error::Result;
 use rayon::prelude::*;
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use xxhash_rust::xxh3::xxh3_128;
 
 const CHUNK: usize = 1024;
@@ -32,12 +30,10 @@ pub(crate) fn find(documents: &Documents, order: &[u32], control: Control) -> Re
         control.advance(rows.len() as u64)
     })?;
 
-    let mut first: HashMap<u128, u32, BuildHasherDefault<LowBits>> =
-        HashMap::with_capacity_and_hasher(order.len(), BuildHasherDefault::default());
+    let mut firsts = Firsts::new(order.len());
     let mut found = ExactCopies { distinct: Vec::new(), copies: Vec::new() };
     for (&row, hash) in order.iter().zip(hashes) {
-        let next = found.distinct.len() as u32;
-        let position = *first.entry(hash).or_insert(next);
+        let position = firsts.first_of(hash);
         let same = found
             .distinct
             .get(position as usize)
@@ -45,28 +41,54 @@ pub(crate) fn find(documents: &Documents, order: &[u32], control: Control) -> Re
         if same {
             found.copies.push((row, position));
         } else {
+            firsts.push(hash);
             found.distinct.push(row);
         }
     }
     Ok(found)
 }
 
-/// Takes the lower half of a key that is a hash already.
-#[derive(Default)]
-struct LowBits(u64);
+/// Where each hash has come first, among texts that are told apart.
+///
+/// A table of eight bytes a place, half of them empty, since new memory is most of what a larger one costs:
+/// it takes a third of the time of a `HashMap`.
+struct Firsts {
+    /// The upper 32 bits of a hash, and the position of its text; a power of two of them.
+    table: Vec<u64>,
+    /// By position.
+    hashes: Vec<u128>,
+}
 
-impl Hasher for LowBits {
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
+impl Firsts {
+    /// No position is as large.
+    const FREE: u64 = u64::MAX;
+
+    fn new(most: usize) -> Self {
+        let places = (2 * most).next_power_of_two();
+        Self { table: vec![Self::FREE; places], hashes: Vec::with_capacity(most) }
+    }
+
+    /// The position of the first text of this hash: if there is none, the next position, which it is noted for.
+    fn first_of(&mut self, hash: u128) -> u32 {
+        let mask = self.table.len() - 1;
+        let upper = (hash >> 96) as u64;
+        let mut at = hash as usize & mask;
+        while let Some(place) = self.table.get_mut(at) {
+            if *place == Self::FREE {
+                *place = upper << 32 | self.hashes.len() as u64;
+                break;
+            }
+            let position = *place as u32;
+            if *place >> 32 == upper && self.hashes.get(position as usize) == Some(&hash) {
+                return position;
+            }
+            at = (at + 1) & mask;
         }
+        self.hashes.len() as u32
     }
 
-    fn write_u128(&mut self, key: u128) {
-        self.0 = key as u64;
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
+    /// Notes the hash of the next position.
+    fn push(&mut self, hash: u128) {
+        self.hashes.push(hash);
     }
 }

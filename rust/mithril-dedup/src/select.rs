@@ -14,13 +14,15 @@
 use crate::buckets::Buckets;
 use crate::control::Control;
 use crate::error::Result;
-use crate::options::DedupOptions;
-use crate::shingle::Shingler;
-use crate::verify::Verifier;
+use crate::verify::{Comparer, Verifier};
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// Large enough to occupy many threads, small enough that most comparisons are with earlier blocks.
 const BLOCK: usize = 2048;
+
+/// No document: there are fewer.
+const NOBODY: u32 = u32::MAX;
 
 /// A document that goes, and the one that is kept for it, by their positions in keep order.
 #[derive(Clone, Copy)]
@@ -74,95 +76,177 @@ struct Pending<'a> {
 pub(crate) fn select(
     buckets: &Buckets,
     verifier: &Verifier,
-    options: &DedupOptions,
     control: Control,
 ) -> Result<Selection> {
     control.begin("matching", buckets.len() as u64);
-    let mut kept_in: Vec<Vec<u32>> = vec![Vec::new(); buckets.count()];
-    let mut selection = Selection { removed: Vec::new(), candidate_pairs: 0, verified_pairs: 0 };
-    let mut shingler = Shingler::new(options.shingling);
+    let mut selecting = Selecting {
+        kept: Kept::new(buckets.sizes()),
+        comparer: verifier.comparer(),
+        members: Vec::new(),
+        selection: Selection { removed: Vec::new(), candidate_pairs: 0, verified_pairs: 0 },
+    };
+    let mut leaders = vec![NOBODY; buckets.sizes().len()];
+    let is_alone = rayon::current_num_threads() == 1;
     for start in (0..buckets.len()).step_by(BLOCK) {
         let block = start..(start + BLOCK).min(buckets.len());
-        let first = buckets.get(start).map_or(0, |(document, _)| document);
-        let leaders = leaders(buckets, block.clone());
-        let pending: Vec<Pending> = block
-            .into_par_iter()
-            .filter_map(|index| buckets.get(index))
-            .map_init(
-                || shingler.clone(),
-                |shingler, (document, in_buckets)| {
-                    control.check()?;
-                    let mut comparisons = Comparisons::default();
-                    for kept in members(&kept_in, in_buckets, 0) {
-                        comparisons.add(kept, verifier.verify(shingler, document, kept)?);
-                    }
-                    let mut guesses = Vec::new();
-                    for leader in leading(&leaders, in_buckets, document) {
-                        guesses.push((leader, verifier.verify(shingler, document, leader)?));
-                    }
-                    Ok(Pending { document, buckets: in_buckets, comparisons, guesses })
-                },
-            )
-            .collect::<Result<_>>()?;
-
-        control.advance(pending.len() as u64)?;
-        for Pending { document, buckets, mut comparisons, guesses } in pending {
-            control.check()?;
-            for kept in members(&kept_in, buckets, first) {
-                let similarity = match guesses.binary_search_by_key(&kept, |guess| guess.0) {
-                    Ok(at) => guesses.get(at).and_then(|guess| guess.1),
-                    Err(_) => verifier.verify(&mut shingler, document, kept)?,
-                };
-                comparisons.add(kept, similarity);
+        let documents = block.clone().filter_map(|index| buckets.get(index));
+        if is_alone {
+            for (document, buckets) in documents {
+                control.check()?;
+                selecting.decide(document, buckets, 0, Comparisons::default(), &[])?;
             }
-            selection.candidate_pairs += comparisons.candidates;
-            selection.verified_pairs += comparisons.verified;
-            if let Some((similarity, kept)) = comparisons.best {
-                selection.removed.push(Removal { position: document, kept, similarity });
-            } else {
-                for &bucket in buckets {
-                    if let Some(kept) = kept_in.get_mut(bucket as usize) {
-                        kept.push(document);
-                    }
-                }
+        } else {
+            let first = buckets.get(start).map_or(0, |(document, _)| document);
+            lead(&mut leaders, documents, first);
+            for pending in
+                compare(buckets, block.clone(), verifier, &selecting.kept, &leaders, control)?
+            {
+                control.check()?;
+                let Pending { document, buckets, comparisons, guesses } = pending;
+                selecting.decide(document, buckets, first, comparisons, &guesses)?;
+            }
+        }
+        control.advance(block.len() as u64)?;
+    }
+    Ok(selecting.selection)
+}
+
+/// Compares the documents of a block with all that were kept before it, and with its leaders, in parallel.
+fn compare<'a>(
+    buckets: &'a Buckets,
+    block: Range<usize>,
+    verifier: &Verifier,
+    kept: &Kept,
+    leaders: &[u32],
+    control: Control,
+) -> Result<Vec<Pending<'a>>> {
+    let documents = block.into_par_iter().filter_map(|index| buckets.get(index));
+    let pending = documents.map_init(
+        || (verifier.comparer(), Vec::new()),
+        |(comparer, others), (document, buckets)| {
+            control.check()?;
+            let mut comparisons = Comparisons::default();
+            kept.members(buckets, 0, others);
+            for &kept in &*others {
+                comparisons.add(kept, comparer.verify(document, kept)?);
+            }
+            let mut guesses = Vec::new();
+            let leaders = buckets.iter().filter_map(|&bucket| leaders.get(bucket as usize));
+            collect(leaders.copied().filter(|&leader| leader < document), others);
+            for &leader in &*others {
+                guesses.push((leader, comparer.verify(document, leader)?));
+            }
+            if comparisons.best.is_none() && guesses.iter().all(|(_, guess)| guess.is_none()) {
+                comparer.remember(document);
+            }
+            Ok(Pending { document, buckets, comparisons, guesses })
+        },
+    );
+    pending.collect()
+}
+
+/// What one thread decides with.
+struct Selecting<'a> {
+    kept: Kept,
+    comparer: Comparer<'a>,
+    members: Vec<u32>,
+    selection: Selection,
+}
+
+impl Selecting<'_> {
+    /// Compares a document with those kept from `first` on, and decides.
+    fn decide(
+        &mut self,
+        document: u32,
+        buckets: &[u32],
+        first: u32,
+        mut comparisons: Comparisons,
+        guesses: &[(u32, Option<f64>)],
+    ) -> Result<()> {
+        self.kept.members(buckets, first, &mut self.members);
+        for &kept in &self.members {
+            let similarity = match guesses.binary_search_by_key(&kept, |guess| guess.0) {
+                Ok(at) => guesses.get(at).and_then(|guess| guess.1),
+                Err(_) => self.comparer.verify(document, kept)?,
+            };
+            comparisons.add(kept, similarity);
+        }
+        self.selection.candidate_pairs += comparisons.candidates;
+        self.selection.verified_pairs += comparisons.verified;
+        if let Some((similarity, kept)) = comparisons.best {
+            self.selection.removed.push(Removal { position: document, kept, similarity });
+        } else {
+            self.kept.add(document, buckets);
+            self.comparer.remember(document);
+        }
+        Ok(())
+    }
+}
+
+/// The documents of each bucket that are kept, ascending.
+struct Kept {
+    /// Where each bucket begins in `documents`, which has room for all of it.
+    starts: Vec<usize>,
+    counts: Vec<u32>,
+    documents: Vec<u32>,
+}
+
+impl Kept {
+    fn new(sizes: &[u32]) -> Self {
+        let mut end = 0;
+        let start_of = |&size: &u32| {
+            let start = end;
+            end += size as usize;
+            start
+        };
+        let starts = sizes.iter().map(start_of).collect();
+        Self { starts, counts: vec![0; sizes.len()], documents: vec![0; end] }
+    }
+
+    fn add(&mut self, document: u32, buckets: &[u32]) {
+        for &bucket in buckets {
+            let bucket = bucket as usize;
+            if let (Some(start), Some(count)) =
+                (self.starts.get(bucket), self.counts.get_mut(bucket))
+                && let Some(place) = self.documents.get_mut(start + *count as usize)
+            {
+                *place = document;
+                *count += 1;
             }
         }
     }
-    Ok(selection)
-}
 
-/// The kept documents from `first` on that share a bucket, ascending, each once.
-fn members(kept_in: &[Vec<u32>], buckets: &[u32], first: u32) -> Vec<u32> {
-    let mut members = Vec::new();
-    for kept in buckets.iter().filter_map(|&bucket| kept_in.get(bucket as usize)) {
-        members.extend(kept.iter().rev().take_while(|&&document| document >= first));
+    /// Puts the kept documents from `first` on that share a bucket into `members`, ascending, each once.
+    fn members(&self, buckets: &[u32], first: u32, members: &mut Vec<u32>) {
+        let kept = buckets.iter().flat_map(|&bucket| {
+            let bucket = bucket as usize;
+            let start = self.starts.get(bucket).copied().unwrap_or_default();
+            let count = self.counts.get(bucket).copied().unwrap_or_default();
+            let kept = self.documents.get(start..start + count as usize).unwrap_or_default();
+            kept.iter().rev().copied().take_while(|&document| document >= first)
+        });
+        collect(kept, members);
     }
-    members.sort_unstable();
-    members.dedup();
-    members
 }
 
-/// `(bucket, first document of the block in it)`, ascending by bucket.
-fn leaders(buckets: &Buckets, block: std::ops::Range<usize>) -> Vec<(u32, u32)> {
-    let mut leaders: Vec<(u32, u32)> = block
-        .filter_map(|index| buckets.get(index))
-        .flat_map(|(document, buckets)| buckets.iter().map(move |&bucket| (bucket, document)))
-        .collect();
-    leaders.sort_unstable();
-    leaders.dedup_by_key(|leader| leader.0);
-    leaders
+/// Notes for the buckets of `documents`, a block that begins with `first`, which of them is the first there.
+fn lead<'a>(leaders: &mut [u32], documents: impl Iterator<Item = (u32, &'a [u32])>, first: u32) {
+    for (document, buckets) in documents {
+        for &bucket in buckets {
+            if let Some(leader) = leaders.get_mut(bucket as usize)
+                // What has been noted for an earlier block is of no use.
+                && (*leader == NOBODY || *leader < first)
+            {
+                *leader = document;
+            }
+        }
+    }
 }
 
-/// The leaders of a document's buckets that come before it, ascending, each once.
-fn leading(leaders: &[(u32, u32)], buckets: &[u32], document: u32) -> Vec<u32> {
-    let mut found: Vec<u32> = buckets
-        .iter()
-        .filter_map(|bucket| leaders.binary_search_by_key(bucket, |leader| leader.0).ok())
-        .filter_map(|at| leaders.get(at))
-        .map(|&(_, leader)| leader)
-        .filter(|&leader| leader < document)
-        .collect();
-    found.sort_unstable();
-    found.dedup();
-    found
+/// Puts documents into `collected`, ascending, each once.
+fn collect(documents: impl Iterator<Item = u32>, collected: &mut Vec<u32>) {
+    collected.clear();
+    collected.extend(documents);
+    collected.sort_unstable();
+    collected.dedup();
 }

@@ -1,7 +1,7 @@
 //! From documents to signatures and bands.
 
 use crate::banding::Banding;
-use crate::column::{Keep, Sketched};
+use crate::column::{self, Places, zeros};
 use crate::control::Control;
 use crate::documents::Documents;
 use crate::error::Result;
@@ -27,9 +27,15 @@ impl Sketches {
         control: Control,
     ) -> Result<Self> {
         let hasher = MinHasher::try_with_seed(options.permutations, options.seed)?;
-        let keep = Keep { signatures: options.verify == Verify::Signature, bands: Some(banding) };
-        let Sketched { signatures, band_hashes } =
-            Sketched::make(&hasher, documents, rows, options.shingling, keep, control)?;
+        let mut band_hashes = zeros(rows.len(), banding.bands)?;
+        let keep_signatures = options.verify == Verify::Signature;
+        let width = if keep_signatures { options.permutations } else { 0 };
+        let mut signatures = zeros(rows.len(), width)?;
+        let places = Places {
+            signatures: keep_signatures.then_some(&mut signatures),
+            bands: Some((banding, &mut band_hashes)),
+        };
+        column::sketch(&hasher, documents, rows, options.shingling, places, control)?;
         Ok(Self { band_hashes, bands: banding.bands, signatures })
     }
 
@@ -38,10 +44,16 @@ impl Sketches {
         self.bands
     }
 
-    /// `(hash, document)` of one band for every document that has a shingle; one without falls into
-    /// no bucket.
-    pub(crate) fn band(&self, band: usize) -> impl Iterator<Item = (u64, u32)> + '_ {
-        let hashes = self.band_hashes.iter().skip(band).step_by(self.bands);
-        hashes.copied().zip(0_u32..).filter(|&(hash, _)| hash != MinHashSignature::EMPTY)
+    /// The number of documents.
+    pub(crate) fn len(&self) -> usize {
+        self.band_hashes.len() / self.bands.max(1)
+    }
+
+    /// The band hashes of every document that has a shingle; one without falls into no bucket.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (u32, &[u64])> + '_ {
+        let rows = self.band_hashes.chunks_exact(self.bands.max(1));
+        (0_u32..)
+            .zip(rows)
+            .filter(|(_, row)| row.iter().any(|&hash| hash != MinHashSignature::EMPTY))
     }
 }

@@ -6,20 +6,21 @@ use crate::options::{DedupOptions, Verify};
 use crate::shingle::Shingler;
 use mithril_core::MinHasher;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Shingle sets are made again when they are not among the most recent of this many bytes.
 const CACHE_BYTES: usize = 256 << 20;
 /// So that threads seldom wait for each other.
 const SHARDS: usize = 64;
 
-/// Decides whether two documents, named by their position in keep order, are duplicates.
+/// Decides whether documents, named by their position in keep order, are duplicates.
 pub(crate) struct Verifier<'a> {
     documents: &'a Documents,
     /// The row of each position.
     rows: &'a [u32],
     options: &'a DedupOptions,
     signatures: &'a [u64],
+    /// The shingle sets of documents that others are compared with.
     sets: Vec<Mutex<Shard>>,
 }
 
@@ -27,6 +28,18 @@ pub(crate) struct Verifier<'a> {
 struct Shard {
     sets: HashMap<u32, Arc<[u64]>>,
     bytes: usize,
+}
+
+/// Compares one document after the other with those that are kept. One belongs to one thread.
+#[derive(Clone)]
+pub(crate) struct Comparer<'a> {
+    verifier: &'a Verifier<'a>,
+    shingler: Shingler,
+    /// The document whose shingles are in `set`.
+    document: Option<u32>,
+    set: Vec<u64>,
+    /// For sets that are made on the way.
+    scratch: Vec<u64>,
 }
 
 impl<'a> Verifier<'a> {
@@ -41,26 +54,9 @@ impl<'a> Verifier<'a> {
         Self { documents, rows, options, signatures, sets }
     }
 
-    /// The similarity of two documents when it reaches the threshold.
-    ///
-    /// Without verification every candidate has similarity 1.
-    pub(crate) fn verify(
-        &self,
-        shingler: &mut Shingler,
-        one: u32,
-        two: u32,
-    ) -> Result<Option<f64>> {
-        let similarity = match self.options.verify {
-            Verify::Exact => {
-                let one = self.shingle_set(shingler, one);
-                jaccard(&one, &self.shingle_set(shingler, two))
-            }
-            Verify::Signature => {
-                MinHasher::try_similarity(self.signature(one), self.signature(two))?
-            }
-            Verify::None => 1.0,
-        };
-        Ok((similarity >= self.options.threshold).then_some(similarity))
+    pub(crate) fn comparer(&'a self) -> Comparer<'a> {
+        let shingler = Shingler::new(self.options.shingling);
+        Comparer { verifier: self, shingler, document: None, set: Vec::new(), scratch: Vec::new() }
     }
 
     fn signature(&self, position: u32) -> &[u64] {
@@ -68,44 +64,104 @@ impl<'a> Verifier<'a> {
         self.signatures.get(start..start + self.options.permutations).unwrap_or_default()
     }
 
-    fn shingle_set(&self, shingler: &mut Shingler, position: u32) -> Arc<[u64]> {
-        let shard = self.sets.get(position as usize % SHARDS);
-        let held = shard.map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner));
-        if let Some(set) = held.and_then(|held| held.sets.get(&position).cloned()) {
-            return set;
-        }
+    fn text(&self, position: u32) -> &str {
         let row = self.rows.get(position as usize).copied().unwrap_or(u32::MAX);
-        let text = self.documents.text(row as usize).unwrap_or_default();
-        let set: Arc<[u64]> = shingler.set(text).into();
-        if let Some(shard) = shard {
-            let mut held = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            if held.bytes > CACHE_BYTES / SHARDS {
-                *held = Shard::default();
+        self.documents.text(row as usize).unwrap_or_default()
+    }
+
+    fn shard(&self, position: u32) -> Option<MutexGuard<'_, Shard>> {
+        let shard = self.sets.get(position as usize % SHARDS)?;
+        Some(shard.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn held(&self, position: u32) -> Option<Arc<[u64]>> {
+        self.shard(position)?.sets.get(&position).cloned()
+    }
+
+    fn hold(&self, position: u32, set: &Arc<[u64]>) {
+        if let Some(mut shard) = self.shard(position) {
+            if shard.bytes > CACHE_BYTES / SHARDS {
+                *shard = Shard::default();
             }
-            held.bytes += size_of_val(&*set);
-            held.sets.insert(position, Arc::clone(&set));
+            if shard.sets.insert(position, Arc::clone(set)).is_none() {
+                shard.bytes += size_of_val(&**set);
+            }
         }
+    }
+}
+
+impl Comparer<'_> {
+    /// The similarity of two documents when it reaches the threshold. It is quickest for one document with
+    /// many others.
+    ///
+    /// Without verification every candidate has similarity 1.
+    pub(crate) fn verify(&mut self, document: u32, other: u32) -> Result<Option<f64>> {
+        let (verifier, threshold) = (self.verifier, self.verifier.options.threshold);
+        let similarity = match verifier.options.verify {
+            Verify::Exact => {
+                self.take(document);
+                let other = self.set_of(other);
+                // Sets of sizes too different need no comparison; the quotient of what they could share at
+                // most and at least unite rounds as that of what they do.
+                let bound = jaccard_of(self.set.len().min(other.len()), &self.set, &other);
+                if bound < threshold { 0.0 } else { jaccard(&self.set, &other) }
+            }
+            Verify::Signature => {
+                MinHasher::try_similarity(verifier.signature(document), verifier.signature(other))?
+            }
+            Verify::None => 1.0,
+        };
+        Ok((similarity >= threshold).then_some(similarity))
+    }
+
+    /// Says that others will be compared with a document, so that its shingles are held if they are at hand.
+    pub(crate) fn remember(&self, document: u32) {
+        if self.document == Some(document) {
+            self.verifier.hold(document, &Arc::from(&*self.set));
+        }
+    }
+
+    /// Makes `set` that of the document.
+    fn take(&mut self, document: u32) {
+        if self.document == Some(document) {
+            return;
+        }
+        self.document = Some(document);
+        if let Some(held) = self.verifier.held(document) {
+            self.set.clear();
+            self.set.extend_from_slice(&held);
+        } else {
+            self.shingler.set_into(self.verifier.text(document), &mut self.set);
+        }
+    }
+
+    fn set_of(&mut self, position: u32) -> Arc<[u64]> {
+        if let Some(held) = self.verifier.held(position) {
+            return held;
+        }
+        self.shingler.set_into(self.verifier.text(position), &mut self.scratch);
+        let set = Arc::from(&*self.scratch);
+        self.verifier.hold(position, &set);
         set
     }
 }
 
 /// The Jaccard similarity of two sets, given as sorted slices; 0 when both are empty.
+fn jaccard(one: &[u64], two: &[u64]) -> f64 {
+    let (mut in_one, mut in_two, mut shared) = (0, 0, 0_usize);
+    // Without a branch that hangs on the hashes, which no processor foresees.
+    while let (Some(first), Some(second)) = (one.get(in_one), two.get(in_two)) {
+        shared += usize::from(first == second);
+        in_one += usize::from(first <= second);
+        in_two += usize::from(second <= first);
+    }
+    jaccard_of(shared, one, two)
+}
+
+/// The Jaccard similarity of two sets that have so many elements in common.
 ///
 /// One division of two integers, so that a threshold of 0.8 is reached by 4 of 5 exactly.
-fn jaccard(one: &[u64], two: &[u64]) -> f64 {
-    let (mut rest, mut shared) = (two, 0_usize);
-    for &value in one {
-        while let Some((&first, tail)) = rest.split_first() {
-            if first > value {
-                break;
-            }
-            rest = tail;
-            if first == value {
-                shared += 1;
-                break;
-            }
-        }
-    }
+fn jaccard_of(shared: usize, one: &[u64], two: &[u64]) -> f64 {
     let union = one.len() + two.len() - shared;
     if union == 0 { 0.0 } else { shared as f64 / union as f64 }
 }

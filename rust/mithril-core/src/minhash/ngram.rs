@@ -15,13 +15,15 @@ const SHORT: usize = 16;
 /// is 0.
 const SHORT_LOW: u64 = 0x2b7e_1516_28ae_d2a7;
 const SHORT_HIGH: u64 = 0xbf71_5880_9cf4_f3c7;
+/// The upper limit of n-grams whose sums fit into 128 bits, so that they are reduced once.
+const SUMMED: usize = 8;
 /// The upper limit of n-grams that are composed; longer ones are rolled, two steps each.
 const COMPOSED: usize = 64;
 
 /// `a · b + c` modulo the prime, but for a multiple of it: below 2⁶² for `a` below 2⁶² and `b` below 2⁶¹.
 #[inline]
-fn multiply_add(a: u64, b: u64, c: u64) -> u64 {
-    let product = u128::from(a).wrapping_mul(u128::from(b)).wrapping_add(u128::from(c));
+const fn multiply_add(a: u64, b: u64, c: u64) -> u64 {
+    let product = (a as u128).wrapping_mul(b as u128).wrapping_add(c as u128);
     // 2⁶¹ is 1: the upper bits are added to the lower. The second time brings what is left below 2⁶¹ + 4.
     let folded = (product as u64 & PRIME).wrapping_add((product >> 61) as u64);
     (folded & PRIME).wrapping_add(folded >> 61)
@@ -29,9 +31,10 @@ fn multiply_add(a: u64, b: u64, c: u64) -> u64 {
 
 /// The number below the prime that `number`, below 2⁶², stands for.
 #[inline]
-fn reduced(number: u64) -> u64 {
+const fn reduced(number: u64) -> u64 {
     // The smaller of the two, as a difference below 0 is a large number.
-    number.min(number.wrapping_sub(PRIME))
+    let less = number.wrapping_sub(PRIME);
+    if less < number { less } else { number }
 }
 
 /// The hash of a token.
@@ -69,9 +72,16 @@ pub fn token_hash_within(bytes: &[u8], start: usize, end: usize) -> u64 {
 #[must_use]
 #[inline]
 pub fn scalar_hash(scalar: char) -> u64 {
-    let mut bytes = [0; SHORT];
-    let length = scalar.encode_utf8(&mut bytes).len();
-    short_hash(u128::from_le_bytes(bytes), length)
+    // In registers, as a loop over a text would wait for a buffer.
+    let number = u32::from(scalar);
+    let follow = |shift: u32| 0x80 | number >> shift & 0x3f;
+    let (bytes, length) = match number {
+        0..0x80 => (number, 1),
+        0x80..0x800 => (0xc0 | number >> 6 | follow(0) << 8, 2),
+        0x800..0x1_0000 => (0xe0 | number >> 12 | follow(6) << 8 | follow(0) << 16, 3),
+        _ => (0xf0 | number >> 18 | follow(12) << 8 | follow(6) << 16 | follow(0) << 24, 4),
+    };
+    short_hash(bytes.into(), length)
 }
 
 /// The lower bytes, by their number.
@@ -98,9 +108,10 @@ fn short_hash(bytes: u128, length: usize) -> u64 {
 /// `tokens.len() - n + 1` n-grams; a shorter one is a single n-gram of all it has; an empty one has
 /// none. `n` of zero counts as one.
 ///
-/// The hash of `t₁ … tₙ` is the polynomial `Σ tᵢ·Bⁿ⁻ⁱ` modulo 2⁶¹ − 1, mixed. Up to 64 tokens it is composed
-/// of those of runs of 1, 2, 4, … tokens, in log₂ n to 2·log₂ n steps that do not wait for each other; past
-/// that it is rolled from one n-gram to the next.
+/// The hash of `t₁ … tₙ` is the polynomial `Σ tᵢ·Bⁿ⁻ⁱ` modulo 2⁶¹ − 1, mixed. Up to 8 tokens it is summed
+/// as it stands there, and reduced at the end. Up to 64 it is composed of those of runs of 1, 2, 4, … tokens,
+/// in log₂ n to 2·log₂ n steps that do not wait for each other; past that it is rolled from one n-gram to the
+/// next.
 ///
 /// ```
 /// use mithril_core::minhash::ngram::{ngram_hashes, token_hash};
@@ -120,6 +131,16 @@ pub fn ngram_hashes(tokens: &[u64], n: usize, out: &mut Vec<u64>) {
     }
     let n = n.clamp(1, tokens.len());
     let start = out.len();
+    match n {
+        2 => return sum::<2>(tokens, out),
+        3 => return sum::<3>(tokens, out),
+        4 => return sum::<4>(tokens, out),
+        5 => return sum::<5>(tokens, out),
+        6 => return sum::<6>(tokens, out),
+        7 => return sum::<7>(tokens, out),
+        SUMMED => return sum::<SUMMED>(tokens, out),
+        _ => {}
+    }
     if n <= COMPOSED {
         out.extend(tokens.iter().map(|&token| residue(token)));
         if let Some(sums) = out.get_mut(start..) {
@@ -132,6 +153,31 @@ pub fn ngram_hashes(tokens: &[u64], n: usize, out: &mut Vec<u64>) {
     for sum in out.iter_mut().skip(start) {
         *sum = mix(reduced(*sum));
     }
+}
+
+/// Appends the hash of every run of `N` tokens, 2 to [`SUMMED`].
+fn sum<const N: usize>(tokens: &[u64], out: &mut Vec<u64>) {
+    // Of the last token the power is 1.
+    let powers: [u64; N] = const {
+        let mut powers = [1; N];
+        let mut at = N - 1;
+        while at > 0 {
+            at -= 1;
+            powers[at] = reduced(multiply_add(powers[at + 1], BASE, 0));
+        }
+        powers
+    };
+    // By the windows themselves, whose number is known: the vector grows once.
+    out.extend(tokens.windows(N).map(|tokens| {
+        // Seven products below 2⁶⁴·2⁶¹ and a token.
+        let product =
+            |(&token, &power): (&u64, &u64)| u128::from(token).wrapping_mul(u128::from(power));
+        let sum = tokens.iter().zip(&powers).map(product).fold(0_u128, u128::wrapping_add);
+        // 2⁶¹ is 1: three parts below that are added, and what is above it once more.
+        let parts = [sum, sum >> 61, sum >> 122].map(|part| part as u64 & PRIME);
+        let folded = parts.iter().fold(0, |sum: u64, part| sum.wrapping_add(*part));
+        mix(reduced((folded & PRIME).wrapping_add(folded >> 61)))
+    }));
 }
 
 /// A token modulo the prime, but for a multiple of it: below 2⁶¹ + 8.

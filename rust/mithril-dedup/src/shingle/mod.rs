@@ -4,6 +4,7 @@ mod class;
 mod normalize;
 mod scan;
 mod tokens;
+mod wide;
 mod words;
 
 use crate::options::{Normalization, Shingle, Shingling};
@@ -147,7 +148,7 @@ impl Shingler {
             Shingle::Auto => words.hash(text, true, lowercase, tokens),
             Shingle::Words => words.hash(text, false, lowercase, tokens),
             Shingle::Whitespace => words.hash_runs(text, lowercase, tokens),
-            Shingle::Chars => words.hash_scalars(text, lowercase, tokens),
+            Shingle::Chars => Words::hash_scalars(text, lowercase, tokens),
         }
     }
 
@@ -196,10 +197,17 @@ impl Shingler {
 
     /// The sorted hashes of the distinct shingles of `text`.
     pub fn set(&mut self, text: &str) -> Vec<u64> {
-        let mut set = self.hashes(text).to_vec();
+        let mut set = Vec::new();
+        self.set_into(text, &mut set);
+        set
+    }
+
+    /// As [`set`](Self::set), in place of what `set` holds.
+    pub(crate) fn set_into(&mut self, text: &str, set: &mut Vec<u64>) {
+        set.clear();
+        set.extend_from_slice(self.hashes(text));
         set.sort_unstable();
         set.dedup();
-        set
     }
 }
 

@@ -1,5 +1,5 @@
-//! Words of any text: ASCII by [`scan`], other text by [`class`](super::class), and by the complete
-//! implementation of UAX #29 where that does not know a character.
+//! Words of any text: ASCII by [`scan`], Chinese and Japanese by [`wide`], other text by
+//! [`class`](super::class), and by the complete implementation of UAX #29 where that does not know a character.
 //!
 //! A text is cut where a white space of ASCII is followed by another byte of ASCII that is no space: spaces
 //! stay together, and a mark stays with them. No rule of UAX #29 looks across such a place, and neither does
@@ -7,8 +7,8 @@
 
 use super::class::{Class, class};
 use super::scan::{self, Runs};
-use super::tokens;
-use mithril_core::minhash::ngram::token_hash_within;
+use super::{tokens, wide};
+use mithril_core::minhash::ngram::{scalar_hash, token_hash_within};
 use once_cell::race::OnceBox;
 
 /// Buffers that are used for text after text.
@@ -25,14 +25,40 @@ impl Words {
     /// their characters if `by_scalar`.
     pub(super) fn hash(&mut self, text: &str, by_scalar: bool, lower: bool, hashes: &mut Vec<u64>) {
         self.hash_parts(text, Runs::Words, lower, hashes, |words, other, hashes| {
-            if words.lower(other, lower) {
-                words.cut(by_scalar, hashes);
-            } else if by_scalar {
-                complete(other, lower, |text| tokens::auto_words(text, hashes));
-            } else {
-                complete(other, lower, |text| tokens::words(text, hashes));
+            let (mut end, mut next) = (0, 0);
+            while let Some(start) = wide::first(other, next) {
+                words.hash_narrow(other.get(end..start), by_scalar, lower, hashes);
+                wide::Run { end, next } = wide::hash_run(other, start, by_scalar, hashes);
             }
+            words.hash_narrow(other.get(end..), by_scalar, lower, hashes);
         });
+    }
+
+    /// As [`hash`](Self::hash), for what stands between the runs of [`wide`].
+    fn hash_narrow(
+        &mut self,
+        text: Option<&str>,
+        by_scalar: bool,
+        lower: bool,
+        hashes: &mut Vec<u64>,
+    ) {
+        let text = text.unwrap_or_default();
+        if text.is_ascii() {
+            if !text.is_empty() {
+                self.hash_ascii(text, Runs::Words, lower, hashes);
+            }
+        } else if self.lower(text, lower) {
+            self.cut(by_scalar, hashes);
+        } else if by_scalar {
+            complete(text, lower, |text| tokens::auto_words(text, hashes));
+        } else {
+            complete(text, lower, |text| tokens::words(text, hashes));
+        }
+    }
+
+    fn hash_ascii(&mut self, text: &str, runs: Runs, lower: bool, hashes: &mut Vec<u64>) {
+        let push = |bytes: &[u8], start, end| hashes.push(token_hash_within(bytes, start, end));
+        scan::tokens(text.as_bytes(), runs, lower, &mut self.lowered, push);
     }
 
     /// As [`hash`](Self::hash), for runs between white space.
@@ -56,10 +82,7 @@ impl Words {
         loop {
             let (ascii, other, after) = split(rest);
             if !ascii.is_empty() {
-                let push = |bytes: &[u8], start, end| {
-                    hashes.push(token_hash_within(bytes, start, end));
-                };
-                scan::tokens(ascii.as_bytes(), runs, lower, &mut self.lowered, push);
+                self.hash_ascii(ascii, runs, lower, hashes);
             }
             if other.is_empty() {
                 return;
@@ -70,11 +93,29 @@ impl Words {
     }
 
     /// As [`hash`](Self::hash), for single characters.
-    pub(super) fn hash_scalars(&mut self, text: &str, lower: bool, hashes: &mut Vec<u64>) {
-        if lower && !self.lower(text, true) {
-            complete(text, true, |text| tokens::chars(text, hashes));
-        } else {
-            tokens::chars(if lower { &self.text } else { text }, hashes);
+    pub(super) fn hash_scalars(text: &str, lower: bool, hashes: &mut Vec<u64>) {
+        let before = hashes.len();
+        let mut rest = text;
+        while !rest.is_empty() {
+            let other = first_beyond_ascii(rest.as_bytes()).unwrap_or(rest.len());
+            let (ascii, after) = rest.split_at_checked(other).unwrap_or((rest, ""));
+            let small = |byte: u8| char::from(if lower { byte.to_ascii_lowercase() } else { byte });
+            hashes.extend(ascii.bytes().map(|byte| scalar_hash(small(byte))));
+            let mut scalars = after.chars();
+            rest = "";
+            while let Some(scalar) = scalars.next() {
+                if scalar.is_ascii() {
+                    hashes.push(scalar_hash(small(scalar as u8)));
+                    rest = scalars.as_str();
+                    break;
+                }
+                if lower && class(scalar) == Class::Other {
+                    // What it becomes may depend on those around it.
+                    hashes.truncate(before);
+                    return complete(text, true, |text| tokens::chars(text, hashes));
+                }
+                hashes.push(scalar_hash(if lower { lower_case(scalar) } else { scalar }));
+            }
         }
     }
 
@@ -163,8 +204,9 @@ fn begins_with_a_mark_of_length(text: &str, at: usize) -> bool {
 fn split(text: &str) -> (&str, &str, &str) {
     let bytes = text.as_bytes();
     let Some(other) = first_beyond_ascii(bytes) else { return (text, "", "") };
-    let start = (1..other).rev().find(|&at| is_boundary(bytes, at)).unwrap_or(0);
-    let end = (other + 1..bytes.len()).find(|&at| is_boundary(bytes, at)).unwrap_or(bytes.len());
+    let mut before = bytes.get(..other).unwrap_or_default().windows(2);
+    let start = before.rposition(is_boundary).map_or(0, |at| at + 1);
+    let end = boundary(bytes, other + 1);
     let part = |from: usize, to: usize| text.get(from..to).unwrap_or_default();
     (part(0, start), part(start, end), part(end, bytes.len()))
 }
@@ -172,14 +214,20 @@ fn split(text: &str) -> (&str, &str, &str) {
 /// `text` up to the first boundary after `least` bytes, and the rest.
 pub(crate) fn split_piece(text: &str, least: usize) -> (&str, &str) {
     let bytes = text.as_bytes();
-    let end = (least..bytes.len()).find(|&at| is_boundary(bytes, at)).unwrap_or(bytes.len());
+    let end = boundary(bytes, least.max(1));
     text.split_at_checked(end).unwrap_or((text, ""))
 }
 
-/// Whether words can be cut here without looking at the other side.
-fn is_boundary(bytes: &[u8], at: usize) -> bool {
-    matches!(bytes.get(at.wrapping_sub(1)), Some(b'\t' | b'\n' | b'\r' | b' '))
-        && bytes.get(at).is_some_and(|&byte| byte.is_ascii() && byte != b' ')
+/// The first boundary from `start` on, which is not 0, or the end.
+fn boundary(bytes: &[u8], start: usize) -> usize {
+    let found = bytes.get(start - 1..).and_then(|rest| rest.windows(2).position(is_boundary));
+    found.map_or(bytes.len(), |at| start + at)
+}
+
+/// Whether words can be cut between two bytes without looking at what is around them.
+#[inline]
+fn is_boundary(pair: &[u8]) -> bool {
+    matches!(*pair, [b'\t' | b'\n' | b'\r' | b' ', after] if after.is_ascii() && after != b' ')
 }
 
 fn first_beyond_ascii(bytes: &[u8]) -> Option<usize> {

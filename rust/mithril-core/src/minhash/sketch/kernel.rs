@@ -1,8 +1,8 @@
 //! The sketch over any lanes.
 //!
 //! Up to [`FEW`] tokens the ranks of each token are computed for all slots, sixteen at a time. More
-//! are thrown round by round, which costs about k·ln k throws in all however many rounds it takes;
-//! most sets of more than 5·k tokens need one. Past 64·k tokens nearly all come too late in every
+//! are thrown round by round, which costs about k·ln k throws in all however many rounds it takes
+//! ([`little`] has fewer, for small primes); most sets of more than 5·k tokens need one. Past 64·k tokens nearly all come too late in every
 //! slot, and are dropped by one comparison with the largest value that a slot still has.
 //!
 //! Nanoseconds a token for k = 128 (AVX-512, one 3 GHz core) stand beside each path.
@@ -12,16 +12,17 @@
     reason = "what is not inlined is not compiled for the instructions of its caller"
 )]
 
-use super::family::{Family, Walk};
+use super::family::{Family, Room, Walk};
 use super::lanes::Lanes;
+use super::little;
 use crate::minhash::{MIX_ONE, MIX_TWO, MinHashSignature};
 
-const EMPTY: u64 = MinHashSignature::EMPTY;
+pub(super) const EMPTY: u64 = MinHashSignature::EMPTY;
 /// The bits of a value below its round.
-const FRACTION: u64 = (1 << ROUND_SHIFT) - 1;
-const ROUND_SHIFT: u32 = 48;
+pub(super) const FRACTION: u64 = (1 << ROUND_SHIFT) - 1;
+pub(super) const ROUND_SHIFT: u32 = 48;
 /// The bits of the fraction that count after round 0.
-const LATER: u64 = FRACTION & !((1 << LATER_SHIFT) - 1);
+pub(super) const LATER: u64 = FRACTION & !((1 << LATER_SHIFT) - 1);
 const LATER_SHIFT: u32 = 30;
 /// Where the rank begins in 32 bits, above the 18 bits of the fraction.
 const RANK_SHIFT: u32 = ROUND_SHIFT - LATER_SHIFT;
@@ -39,7 +40,7 @@ const AHEAD: usize = 32;
 /// Tokens between two looks at the largest value.
 const BETWEEN_BOUNDS: usize = 1024;
 
-type Eight = [u64; 8];
+pub(super) type Eight = [u64; 8];
 
 /// `VECTORS`·16 slots are in registers at a time, and there is room for `N` of them, a power of two
 /// above the prime.
@@ -52,6 +53,8 @@ pub(super) fn sketch<L: Lanes, const VECTORS: usize, const N: usize>(
 ) {
     if tokens.len() <= FEW {
         rank::<L, VECTORS>(lanes, family, tokens, values);
+    } else if N == Room::LITTLE && tokens.len() <= little::MOST {
+        little::sketch(lanes, family, tokens, values);
     } else if tokens.len() <= SMALL {
         throw::<L, N, { SMALL / 8 + 1 }>(lanes, family, tokens, values);
     } else if tokens.len() <= MEDIUM {
@@ -62,7 +65,7 @@ pub(super) fn sketch<L: Lanes, const VECTORS: usize, const N: usize>(
 }
 
 #[inline(always)]
-fn mixed<L: Lanes>(lanes: L, family: &Family, tokens: &Eight) -> L::U64 {
+pub(super) fn mixed<L: Lanes>(lanes: L, family: &Family, tokens: &Eight) -> L::U64 {
     let x = lanes.xor64(lanes.load64(tokens), lanes.splat64(family.seed));
     let x = lanes.mul64(lanes.xor64(x, lanes.shr64::<30>(x)), lanes.splat64(MIX_ONE));
     let x = lanes.mul64(lanes.xor64(x, lanes.shr64::<27>(x)), lanes.splat64(MIX_TWO));
@@ -75,20 +78,20 @@ fn first_slot(family: &Family, hash: u64) -> u64 {
 }
 
 #[inline(always)]
-fn first_slots<L: Lanes>(lanes: L, family: &Family, hashes: L::U64) -> L::U64 {
+pub(super) fn first_slots<L: Lanes>(lanes: L, family: &Family, hashes: L::U64) -> L::U64 {
     let prime = lanes.splat64(family.prime.into());
     lanes.shr64::<32>(lanes.mul32(lanes.shr64::<32>(hashes), prime))
 }
 
 #[inline(always)]
-fn steps<L: Lanes>(lanes: L, family: &Family, hashes: L::U64) -> L::U64 {
+pub(super) fn steps<L: Lanes>(lanes: L, family: &Family, hashes: L::U64) -> L::U64 {
     let others = lanes.splat64(u64::from(family.prime) - 1);
     lanes.add64(lanes.splat64(1), lanes.shr64::<32>(lanes.mul32(hashes, others)))
 }
 
 /// A whole number of eights; the last is filled up with a token that is there already.
 #[inline(always)]
-fn filled_up<const N: usize>(rest: &[u64], token: u64) -> [u64; N] {
+pub(super) fn filled_up<const N: usize>(rest: &[u64], token: u64) -> [u64; N] {
     let mut filled = [token; N];
     for (place, token) in filled.iter_mut().zip(rest) {
         *place = *token;
@@ -246,7 +249,7 @@ impl<const EIGHTS: usize> Block<EIGHTS> {
 }
 
 #[inline(always)]
-fn put<const N: usize>(table: &mut [u64; N], slot: u64, value: u64) {
+pub(super) fn put<const N: usize>(table: &mut [u64; N], slot: u64, value: u64) {
     let kept = &mut table[slot as usize % N];
     *kept = value.min(*kept);
 }

@@ -40,6 +40,7 @@
 mod family;
 mod kernel;
 mod lanes;
+mod little;
 
 pub(super) use family::Family;
 

@@ -5,7 +5,7 @@
     reason = "intrinsics; each is there because the value that it is called on is"
 )]
 
-use super::{Lanes, RAMP, portable::compress};
+use super::{BYTES, Lanes, RAMP, portable::compress};
 use crate::minhash::sketch::{
     family::{Family, Room},
     kernel,
@@ -220,5 +220,85 @@ impl Lanes for Avx2 {
             store(8, _mm256_castsi256_si128(lanes[1]));
             store(12, _mm256_extracti128_si256::<1>(lanes[1]));
         }
+    }
+
+    #[inline(always)]
+    fn store8(self, one: Two, two: Two, ones: &mut [u8; 8], twos: &mut [u8; 8]) {
+        // SAFETY: the feature is there, and each of the places is as long as half of a vector of 128 bits.
+        unsafe {
+            // In each lane of 64 bits a byte of `one` and one of `two`, and the same of the lane four further.
+            let both = |half: usize| _mm256_or_si256(one[half], _mm256_slli_epi64::<8>(two[half]));
+            let all = _mm256_or_si256(both(0), _mm256_slli_epi64::<32>(both(1)));
+            let order = _mm256_setr_epi8(
+                0, 8, -1, -1, 4, 12, -1, -1, 1, 9, -1, -1, 5, 13, -1, -1, //
+                -1, -1, 0, 8, -1, -1, 4, 12, -1, -1, 1, 9, -1, -1, 5, 13,
+            );
+            let ordered = _mm256_shuffle_epi8(all, order);
+            let bytes = _mm_or_si128(
+                _mm256_castsi256_si128(ordered),
+                _mm256_extracti128_si256::<1>(ordered),
+            );
+            _mm_storel_epi64(ones.as_mut_ptr().cast(), bytes);
+            _mm_storel_epi64(twos.as_mut_ptr().cast(), _mm_unpackhi_epi64(bytes, bytes));
+        }
+    }
+
+    #[inline(always)]
+    fn step8(self, slots: &mut [u8; BYTES], backs: &[u8; BYTES], modulus: u8) {
+        // SAFETY: the feature is there, as `self` proves.
+        unsafe { step8(slots, backs, modulus) }
+    }
+
+    #[inline(always)]
+    fn within8(self, slots: &[u8; BYTES], set: &[u8; BYTES]) -> u32 {
+        // SAFETY: the feature is there, as `self` proves.
+        unsafe { within8(slots, set) }
+    }
+}
+
+/// [`Lanes::step8`], for both kinds of vectors.
+///
+/// # Safety
+///
+/// The processor must have AVX2.
+#[inline(always)]
+pub(super) unsafe fn step8(slots: &mut [u8; BYTES], backs: &[u8; BYTES], modulus: u8) {
+    // SAFETY: the caller has the feature, and the arrays are as long as the vectors.
+    unsafe {
+        let before = _mm256_loadu_si256(slots.as_ptr().cast());
+        let backs = _mm256_loadu_si256(backs.as_ptr().cast());
+        let is_enough = _mm256_cmpeq_epi8(_mm256_max_epu8(before, backs), before);
+        let around = _mm256_andnot_si256(is_enough, _mm256_set1_epi8(modulus as i8));
+        let after = _mm256_add_epi8(_mm256_sub_epi8(before, backs), around);
+        _mm256_storeu_si256(slots.as_mut_ptr().cast(), after);
+    }
+}
+
+/// [`Lanes::within8`], for both kinds of vectors.
+///
+/// # Safety
+///
+/// The processor must have AVX2.
+#[inline(always)]
+pub(super) unsafe fn within8(slots: &[u8; BYTES], set: &[u8; BYTES]) -> u32 {
+    // SAFETY: the caller has the feature; the slots are as long as a vector, and each half of the set is as
+    // long as half of one.
+    unsafe {
+        let (low, high) = set.split_at(16);
+        let table =
+            |half: &[u8]| _mm256_broadcastsi128_si256(_mm_loadu_si128(half.as_ptr().cast()));
+        let slots = _mm256_loadu_si256(slots.as_ptr().cast());
+        let bytes = _mm256_and_si256(_mm256_srli_epi16::<3>(slots), _mm256_set1_epi8(0x1f));
+        // A look-up gives 0 where the highest bit is set: in the lower half from 16 on, in the upper below.
+        let lower = _mm256_add_epi8(bytes, _mm256_set1_epi8(0x70));
+        let upper = _mm256_sub_epi8(bytes, _mm256_set1_epi8(0x10));
+        let eights = _mm256_or_si256(
+            _mm256_shuffle_epi8(table(low), lower),
+            _mm256_shuffle_epi8(table(high), upper),
+        );
+        let powers = _mm256_set1_epi64x(i64::from_le_bytes([1, 2, 4, 8, 16, 32, 64, 128]));
+        let bits = _mm256_shuffle_epi8(powers, _mm256_and_si256(slots, _mm256_set1_epi8(7)));
+        let is_within = _mm256_cmpeq_epi8(_mm256_and_si256(eights, bits), bits);
+        _mm256_movemask_epi8(is_within) as u32
     }
 }

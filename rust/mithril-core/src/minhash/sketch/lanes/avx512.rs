@@ -5,7 +5,7 @@
     reason = "intrinsics; each is there because the value that it is called on is"
 )]
 
-use super::{Lanes, RAMP};
+use super::{BYTES, Lanes, RAMP, avx2};
 use crate::minhash::sketch::{
     family::{Family, Room},
     kernel,
@@ -189,5 +189,26 @@ impl Lanes for Avx512 {
             _mm512_storeu_si512(low.as_mut_ptr().cast(), _mm512_slli_epi64::<30>(lower));
             _mm512_storeu_si512(high.as_mut_ptr().cast(), _mm512_slli_epi64::<30>(upper));
         }
+    }
+
+    #[inline(always)]
+    fn store8(self, one: __m512i, two: __m512i, ones: &mut [u8; 8], twos: &mut [u8; 8]) {
+        // SAFETY: the feature is there, and each of the places is as long as half of a vector of 128 bits.
+        unsafe {
+            _mm_storel_epi64(ones.as_mut_ptr().cast(), _mm512_cvtepi64_epi8(one));
+            _mm_storel_epi64(twos.as_mut_ptr().cast(), _mm512_cvtepi64_epi8(two));
+        }
+    }
+
+    #[inline(always)]
+    fn step8(self, slots: &mut [u8; BYTES], backs: &[u8; BYTES], modulus: u8) {
+        // SAFETY: `detect` has seen AVX2 too.
+        unsafe { avx2::step8(slots, backs, modulus) }
+    }
+
+    #[inline(always)]
+    fn within8(self, slots: &[u8; BYTES], set: &[u8; BYTES]) -> u32 {
+        // SAFETY: `detect` has seen AVX2 too.
+        unsafe { avx2::within8(slots, set) }
     }
 }

@@ -21,6 +21,9 @@ pub(super) use portable::Portable;
 
 use super::family::RAMP;
 
+/// How many slots of 8 bits a vector has.
+pub(super) const BYTES: usize = 32;
+
 /// The operations that the kernel needs.
 pub(super) trait Lanes: Copy {
     /// Eight lanes of 64 bits.
@@ -60,4 +63,13 @@ pub(super) trait Lanes: Copy {
     fn load_shifted(self, values: &[u16; RAMP]) -> Self::U32;
     /// Each as 64 bits, shifted left by 30 bits.
     fn store_widened(self, lanes: Self::U32, places: &mut [u64; RAMP]);
+
+    /// Stores lanes that are below 256, in a byte each.
+    fn store8(self, one: Self::U64, two: Self::U64, ones: &mut [u8; 8], twos: &mut [u8; 8]);
+    /// One round on for slots, of which each has the modulus less its step in `backs`: modulo `modulus`, which
+    /// is below 256. Slots from the modulus on, with 0 in `backs`, stay what they are.
+    fn step8(self, slots: &mut [u8; BYTES], backs: &[u8; BYTES], modulus: u8);
+    /// A bit for each slot, the lowest for the first: whether it is in `set`, which has a bit for each number,
+    /// the lowest of the first byte for 0.
+    fn within8(self, slots: &[u8; BYTES], set: &[u8; BYTES]) -> u32;
 }

@@ -1,6 +1,6 @@
 //! Arrays, of which the compiler makes the vectors that every processor of a kind has.
 
-use super::{Lanes, RAMP};
+use super::{BYTES, Lanes, RAMP};
 use crate::minhash::sketch::{
     family::{Family, Room},
     kernel,
@@ -125,6 +125,26 @@ impl Lanes for Portable {
     #[inline(always)]
     fn store_widened(self, lanes: [u32; RAMP], places: &mut [u64; RAMP]) {
         *places = lanes.map(|lane| u64::from(lane) << 30);
+    }
+
+    #[inline(always)]
+    fn store8(self, one: [u64; 8], two: [u64; 8], ones: &mut [u8; 8], twos: &mut [u8; 8]) {
+        *ones = one.map(|lane| lane as u8);
+        *twos = two.map(|lane| lane as u8);
+    }
+
+    #[inline(always)]
+    fn step8(self, slots: &mut [u8; BYTES], backs: &[u8; BYTES], modulus: u8) {
+        for (slot, &back) in slots.iter_mut().zip(backs) {
+            let around = if *slot < back { modulus } else { 0 };
+            *slot = slot.wrapping_sub(back).wrapping_add(around);
+        }
+    }
+
+    #[inline(always)]
+    fn within8(self, slots: &[u8; BYTES], set: &[u8; BYTES]) -> u32 {
+        let is_within = |slot: u8| u32::from(set[usize::from(slot >> 3)] >> (slot & 7) & 1);
+        slots.iter().zip(0..).fold(0, |bits, (&slot, bit)| bits | is_within(slot) << bit)
     }
 }
 
