@@ -112,8 +112,9 @@ bench-storage: $(VENV)/.built $(VENV)/.bench ## time stores beside obstore (ARGU
 
 test-torch: $(VENV)/.built ## run what needs PyTorch, whose wheel brings 5 GB, in an environment of its own
 	test -d $(VENV)-torch || $(PYTHON) -m venv $(VENV)-torch
-	$(VENV)-torch/bin/python -m pip install --quiet --group torch .
-	$(VENV)-torch/bin/python -m pytest --quiet tests_torch
+	$(VENV)-torch/bin/python -m pip install --quiet --upgrade pip==26.3
+	$(VENV)-torch/bin/python -m pip install --quiet --group torch
+	PYTHONPATH=$(CURDIR) $(VENV)-torch/bin/python -m pytest --quiet tests_torch
 
 clean: ## remove what was built
 	rm -rf target $(VENV) demo-output mithril/_native.*.so

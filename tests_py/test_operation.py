@@ -211,9 +211,10 @@ def test_stores_that_are_dropped_leave_no_thread_socket_or_memory() -> None:
         round(folder, 1000)
         before, memory = counts(), resident()
         round(folder, 10_000)
-        # The runtime ends idle threads after some seconds: there may be fewer, never more.
+        # The runtime has a few threads for disks, as many as it needs at a time: what leaks, leaks
+        # thousands.
         after = counts()
-        assert all(now <= then for now, then in zip(after, before)), (before, after)
+        assert all(now <= then + 10 for now, then in zip(after, before)), (before, after)
         grown = resident() - memory
         assert grown < 30_000_000, grown
         print("done")
