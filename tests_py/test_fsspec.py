@@ -509,6 +509,33 @@ def test_a_forked_child_goes_on(moto: Moto) -> None:
     )
 
 
+def test_ctrl_c_stops_what_waits_for_a_server_that_does_not_answer() -> None:
+    run_script("""
+        import os, signal, socket, threading
+        import fsspec
+
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        server = socket.create_server(("127.0.0.1", 0))
+        fs = fsspec.filesystem("mithril+s3", endpoint=f"http://127.0.0.1:{server.getsockname()[1]}",
+                               allow_http=True, access_key_id="id", secret_access_key="secret")
+
+        def interrupt():
+            held.append(server.accept())
+            os.kill(os.getpid(), signal.SIGINT)
+
+        held = []
+        for call in (fs.cat_file, fs.info, fs.ls, fs.find, fs.open):
+            thread = threading.Thread(target=interrupt)
+            thread.start()
+            try:
+                call("bucket/key")
+            except KeyboardInterrupt:
+                thread.join()
+            else:
+                raise AssertionError(call)
+        """)
+
+
 def test_coroutines_run_on_the_loop_that_runs(moto: Moto) -> None:
     bucket = moto.make_bucket()
 
