@@ -22,9 +22,8 @@ api_tool = cargo run --release --locked --quiet --manifest-path tests_rs/api/Car
 embedded_python = $(shell $(BIN)/python -c 'from sysconfig import get_config_var as var, get_path; \
 	var("Py_ENABLE_SHARED") and print("LD_LIBRARY_PATH=%s PYTHONPATH=%s" % (var("LIBDIR"), get_path("purelib")))')
 
-.PHONY: help build demo test test-rust test-package test-python package fuzz soak extension lint api \
-	deny format bench-dedup bench-compression bench-minhash bench-storage \
-	test-torch clean
+.PHONY: help build demo test test-rust test-package test-python test-datasets test-torch package fuzz soak \
+	extension lint api deny format bench-dedup bench-compression bench-minhash bench-storage clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -68,6 +67,10 @@ fuzz: ## feed damaged inputs to every parser for MITHRIL_FUZZ_SECONDS, 600 if no
 
 test-python: $(VENV)/.built extension ## run the tests of the Python package
 	$(BIN)/python -m pytest --quiet
+
+test-datasets: $(VENV)/.built $(VENV)/.datasets ## install Hugging Face's datasets and run the tests that need it
+	HF_HOME=$(CURDIR)/target/huggingface $(BIN)/python -m pytest --quiet \
+		tests_py/test_fsspec_datasets.py tests_py/test_fsspec_frames.py
 
 soak: $(VENV)/.tools ## run the long tests whole: gigabytes through stores, every order of requests, 500 kills
 	cargo test --release --locked --workspace --tests -- --ignored --nocapture --test-threads=1
@@ -125,6 +128,10 @@ $(VENV)/.tools: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip==26.3
 	$(BIN)/python -m pip install --quiet --group dev
+	touch $@
+
+$(VENV)/.datasets: $(VENV)/.tools
+	$(BIN)/python -m pip install --quiet --group datasets
 	touch $@
 
 # The packages that benchmarks compare with; one without a wheel for this machine is left out.

@@ -10,10 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-from typing import Any, TypeVar
+import threading
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from mithril import _native
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
 
 T = TypeVar("T")
 
@@ -66,10 +70,40 @@ class _Mailbox:
 _mailboxes: WeakKeyDictionary[asyncio.AbstractEventLoop, _Mailbox] = WeakKeyDictionary()
 
 
+_thread = threading.local()
+
+
+def run_here(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine that waits for operations alone to its end, on this thread, without a loop.
+
+    Each `run` in it waits as the synchronous verbs do: with the GIL released, until Ctrl-C.
+
+    Args:
+        coroutine: The coroutine, which has not begun.
+
+    Returns:
+        What it returns.
+
+    Raises:
+        RuntimeError: It waits for something else, which only an event loop can do.
+    """
+    was_waiting = getattr(_thread, "is_waiting", False)
+    _thread.is_waiting = True
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        value: T = end.value
+        return value
+    finally:
+        _thread.is_waiting = was_waiting
+        coroutine.close()
+    raise RuntimeError("the coroutine waits for something that needs an event loop")
+
+
 async def run(operation: _native.Operation[T]) -> T:
     """Wait for an operation in a coroutine; cancelling that drops the operation."""
-    if operation.poll():
-        # Done at once, as in memory: the loop need not turn.
+    if operation.poll() or getattr(_thread, "is_waiting", False):
+        # Done at once, as in memory: the loop need not turn. Or there is none: see `run_here`.
         return operation.wait()
     loop = asyncio.get_running_loop()
     mailbox = _mailboxes.get(loop)

@@ -1,12 +1,17 @@
-"""Real text that every machine with Python has."""
+"""Real text that every machine with Python has, and a server of S3."""
 
 from __future__ import annotations
 
 import signal
 import sysconfig
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from servers import Moto, moto_server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def pytest_configure() -> None:
@@ -27,3 +32,10 @@ def library_files() -> list[str]:
         except UnicodeDecodeError:
             continue
     return texts
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[Moto]:
+    """moto's server of S3, which the tests share."""
+    with moto_server() as server:
+        yield server

@@ -42,6 +42,11 @@ def test_what_is_put_is_got(store: Storage) -> None:
     assert (meta.key, meta.size) == ("a/b", 9)
     assert meta.last_modified.tzinfo is not None
     assert [one.key for one in store.list_objects()] == ["a/b"]
+    objects, folders = store.list_folder("a/")
+    assert (objects, folders) == (store.list_objects(), [])
+    assert store.list_folder() == ([], ["a/"])
+    assert store.is_folder("a")
+    assert not store.is_folder("a/b")
     store.copy("a/b", "copy")
     store.rename("copy", "moved")
     assert store.list() == ["a/b", "moved"]
@@ -52,7 +57,7 @@ def test_what_is_put_is_got(store: Storage) -> None:
 
 def test_every_verb_has_a_twin_that_is_a_coroutine_and_takes_the_same() -> None:
     verbs = [name for name in vars(Storage) if f"{name}_async" in vars(Storage)]
-    assert len(verbs) == 15
+    assert len(verbs) == 17
     for name in verbs:
         verb, twin = getattr(Storage, name), getattr(Storage, f"{name}_async")
         assert inspect.iscoroutinefunction(twin)
@@ -73,6 +78,8 @@ def test_the_twins_do_the_same(store: Storage) -> None:
         assert await store.list_async() == ["a/b", "moved"]
         assert [one.size for one in await store.list_objects_async("m")] == [9]
         assert (await store.head_async("moved")).size == 9
+        assert (await store.list_folder_async())[1] == ["a/"]
+        assert await store.is_folder_async("a")
         await store.delete_async("moved")
         assert await store.get_many_async(["a/b", "a/b"]) == [b"some text"] * 2
         pieces = [piece async for piece in await store.get_stream_async("a/b")]

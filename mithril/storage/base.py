@@ -49,6 +49,13 @@ def _meta(native: tuple[str, int, int, str | None, str | None]) -> ObjectMeta:
     return ObjectMeta(key, size, modified, etag, content_type)
 
 
+def _folder(
+    native: tuple[list[tuple[str, int, int, str | None, str | None]], list[str]],
+) -> tuple[list[ObjectMeta], list[str]]:
+    objects, folders = native
+    return [_meta(one) for one in objects], folders
+
+
 class Storage:
     """A store of objects: bytes under keys.
 
@@ -339,6 +346,50 @@ class Storage:
     async def list_objects_async(self, prefix: str = "") -> builtins.list[ObjectMeta]:
         """List objects with what the store knows of each; see `list_objects`."""
         return [_meta(meta) for meta in await run(self._native.list_objects(prefix))]
+
+    def list_folder(self, prefix: str = "") -> tuple[builtins.list[ObjectMeta], builtins.list[str]]:
+        """List what lies directly below a prefix, without what lies deeper.
+
+        Args:
+            prefix: The folder with a slash at its end, or nothing for the top. As in S3 it may also
+                end within a name, and then finds what begins so.
+
+        Returns:
+            The objects, and the folders: what all other keys begin with, up to their next slash and
+            with it. Both are sorted. A folder that a file system or a mark in S3 keeps without an
+            object may be among them.
+
+        Example:
+            >>> import mithril
+            >>> store = mithril.MemoryStorage()
+            >>> for key in ("corpus/a/1", "corpus/a/2", "corpus/readme"):
+            ...     store.put(key, b"text")
+            >>> objects, folders = store.list_folder("corpus/")
+            >>> [one.key for one in objects], folders
+            (['corpus/readme'], ['corpus/a/'])
+        """
+        return _folder(self._native.list_folder(prefix).wait())
+
+    async def list_folder_async(
+        self, prefix: str = ""
+    ) -> tuple[builtins.list[ObjectMeta], builtins.list[str]]:
+        """List what lies directly below a prefix; see `list_folder`."""
+        return _folder(await run(self._native.list_folder(prefix)))
+
+    def is_folder(self, folder: str) -> bool:
+        """Tell whether anything lies below a name; nothing is listed for that.
+
+        Args:
+            folder: The name, without a slash at its end.
+
+        Returns:
+            Whether there is an object whose key begins with the name and a slash.
+        """
+        return self._native.is_folder(folder).wait()
+
+    async def is_folder_async(self, folder: str) -> bool:
+        """Tell whether anything lies below a name; see `is_folder`."""
+        return await run(self._native.is_folder(folder))
 
     def head(self, key: str) -> ObjectMeta:
         """Get what the store knows about an object, without its content.

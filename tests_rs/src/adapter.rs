@@ -141,17 +141,10 @@ impl ObjectStore for Adapter {
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        let folder = folder(prefix);
-        let found: Vec<_> = self.0.list_stream(&folder).try_collect().await.map_err(told)?;
-        let (mut objects, mut folders) = (Vec::new(), Vec::new());
-        for meta in found {
-            match meta.key[folder.len()..].split_once('/') {
-                Some((name, _)) => folders.push(Path::parse(format!("{folder}{name}"))?),
-                None => objects.push(described(meta)?),
-            }
-        }
-        folders.sort_unstable();
-        folders.dedup();
+        let found = self.0.list_folder(&folder(prefix)).await.map_err(told)?;
+        let folders = found.folders.iter().map(|folder| Ok(Path::parse(folder)?));
+        let objects = found.objects.into_iter().map(described).collect::<Result<_>>()?;
+        let folders = folders.collect::<Result<_>>()?;
         Ok(ListResult { common_prefixes: folders, objects, extensions: Extensions::default() })
     }
 

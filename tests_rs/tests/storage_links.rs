@@ -14,7 +14,7 @@ use std::process::Command;
 
 use bytes::Bytes;
 use futures_util::TryStreamExt;
-use mithril_core::{LocalStorage, StorageBackend, StorageError, runtime};
+use mithril_core::{FolderListing, LocalStorage, StorageBackend, StorageError, runtime};
 use mithril_tests::child::{again, shown, task};
 
 const X: Bytes = Bytes::from_static(b"x");
@@ -102,6 +102,12 @@ fn links_inside_the_folder_are_followed() {
         assert_eq!(store.list("").await.unwrap(), ["a/file", "to-file"]);
         // As from above: what is listed below a prefix is listed without one.
         assert_eq!(store.list("to-folder/").await.unwrap(), [""; 0]);
+        let top = store.list_folder("").await.unwrap();
+        assert_eq!((top.objects[0].key.as_str(), top.objects.len()), ("to-file", 1));
+        assert_eq!(top.folders, ["a/"]);
+        assert_eq!(store.list_folder("to-folder/").await.unwrap(), FolderListing::default());
+        assert!(store.is_folder("a").await.unwrap());
+        assert!(!store.is_folder("to-folder").await.unwrap());
         for key in ["dangling", "loop", "b", "loop/x"] {
             assert!(store.get(key).await.unwrap_err().is_not_found(), "{key}");
             assert_eq!(store.get_opt(key).await.unwrap(), None, "{key}");
@@ -131,6 +137,9 @@ fn what_is_no_file_is_no_object() {
             assert!(!store.exists(key).await.unwrap(), "{key}");
         }
         assert_eq!(store.list("").await.unwrap(), [""; 0]);
+        let top = store.list_folder("").await.unwrap();
+        assert_eq!((top.objects.len(), top.folders), (0, vec!["folder/".to_owned()]));
+        assert!(!store.is_folder("pipe").await.unwrap());
         for key in ["pipe", "socket", "folder"] {
             // Folders without objects do not stand in the way, however deep they are.
             store.put(key, X).await.unwrap();

@@ -56,8 +56,9 @@ pub use minhash::{MinHashSignature, MinHasher};
 pub use progress::{CallbackProgress, ConsoleProgress, NoopProgress, ProgressReporter};
 pub use runtime::{par_compute, runtime, spawn, spawn_blocking};
 pub use storage::{
-    GcsStorage, GcsStorageBuilder, LocalStorage, MemoryStorage, ObjectMeta, PutCondition,
-    S3Storage, S3StorageBuilder, StorageBackend, StorageConfig, StorageError, create_storage,
+    FolderListing, GcsStorage, GcsStorageBuilder, LocalStorage, MemoryStorage, ObjectMeta,
+    PutCondition, S3Storage, S3StorageBuilder, StorageBackend, StorageConfig, StorageError,
+    create_storage,
 };
 pub use types::{DType, TensorMeta};
 

@@ -10,7 +10,7 @@ use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
 
 use super::StorageError;
-use super::key::{check_prefix, shown};
+use super::key::{check_key, check_prefix, shown};
 
 /// What a store knows about an object besides its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,24 @@ pub struct ObjectMeta {
     pub etag: Option<String>,
     /// The media type, where the store keeps one.
     pub content_type: Option<String>,
+}
+
+/// What lies directly below a prefix; see [`StorageBackend::list_folder`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FolderListing {
+    /// The objects, sorted by their keys.
+    pub objects: Vec<ObjectMeta>,
+    /// What the other keys begin with, up to their next slash and with it, sorted.
+    pub folders: Vec<String>,
+}
+
+impl FolderListing {
+    /// A listing with these objects and folders.
+    #[must_use]
+    pub fn new(objects: Vec<ObjectMeta>, folders: Vec<String>) -> Self {
+        Self { objects, folders }
+    }
 }
 
 /// When [`StorageBackend::put_if`] writes.
@@ -234,6 +252,64 @@ pub trait StorageBackend: Send + Sync {
             .try_buffered(HEADS_AT_A_TIME);
         heads.try_filter_map(|meta| async move { Ok(meta) }).boxed()
     }
+
+    /// What lies directly below `prefix`: the objects whose keys have no slash after it, and folders,
+    /// which stand for all others. `"a/"` lists the folder `a`; as in S3, a prefix that ends within a
+    /// part finds everything of that level that begins so.
+    ///
+    /// A folder is there while an object is in it; one that a file system or a marker of S3 (an empty
+    /// object `a/`) keeps without that may be listed too.
+    ///
+    /// A backend without this lists all that lies below.
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use mithril_core::{MemoryStorage, StorageBackend};
+    ///
+    /// # mithril_core::runtime().block_on(async {
+    /// let storage = MemoryStorage::new();
+    /// for key in ["corpus/a/1", "corpus/a/2", "corpus/readme"] {
+    ///     storage.put(key, Bytes::from("text")).await?;
+    /// }
+    /// let found = storage.list_folder("corpus/").await?;
+    /// assert_eq!(found.objects[0].key, "corpus/readme");
+    /// assert_eq!(found.folders, ["corpus/a/"]);
+    /// # Ok::<(), mithril_core::StorageError>(())
+    /// # }).unwrap();
+    /// ```
+    async fn list_folder(&self, prefix: &str) -> Result<FolderListing, StorageError> {
+        let mut found = FolderListing::default();
+        let mut all = self.list_stream(prefix);
+        while let Some(meta) = all.try_next().await? {
+            match folder_of(&meta.key, prefix) {
+                Some(folder) => found.folders.push(folder.to_owned()),
+                None => found.objects.push(meta),
+            }
+        }
+        drop(all);
+        // The stream of a store may be in another order than that of the bytes.
+        found.objects.sort_unstable_by(|one, two| one.key.cmp(&two.key));
+        found.folders.sort_unstable();
+        found.folders.dedup();
+        Ok(found)
+    }
+
+    /// Whether there is a folder of this name (without a slash at its end): whether anything lies
+    /// below it. Nothing is listed for that.
+    ///
+    /// A backend without this begins a listing.
+    async fn is_folder(&self, folder: &str) -> Result<bool, StorageError> {
+        check_key(folder)?;
+        let prefix = format!("{folder}/");
+        let found = self.list_stream(&prefix).try_next().await?;
+        Ok(found.is_some())
+    }
+}
+
+/// The folder directly below `prefix` in which `key` lies, with its slash, if it is in one.
+pub(super) fn folder_of<'a>(key: &'a str, prefix: &str) -> Option<&'a str> {
+    let slash = key.get(prefix.len()..)?.find('/')?;
+    key.get(..=prefix.len() + slash)
 }
 
 /// The part of `range` that an object of `size` bytes has.
@@ -377,6 +453,16 @@ macro_rules! forward_backend {
             ) -> futures_util::stream::BoxStream<'a, Result<$crate::ObjectMeta, $crate::StorageError>> {
                 let $this = self;
                 $inner.list_stream(prefix)
+            }
+
+            async fn list_folder(&self, prefix: &str) -> Result<$crate::FolderListing, $crate::StorageError> {
+                let $this = self;
+                $inner.list_folder(prefix).await
+            }
+
+            async fn is_folder(&self, folder: &str) -> Result<bool, $crate::StorageError> {
+                let $this = self;
+                $inner.is_folder(folder).await
             }
         }
     };

@@ -33,6 +33,7 @@ pub async fn check_backend(store: &dyn StorageBackend) {
     whole_objects(store).await;
     ranges(store).await;
     listings(store).await;
+    folders(store).await;
     odd_keys(store).await;
     invalid_keys(store).await;
     streams(store).await;
@@ -198,6 +199,73 @@ async fn listings(store: &dyn StorageBackend) {
     assert!(matches!(wrong, Err(StorageError::InvalidKey(_))), "a prefix `../`: {wrong:?}");
     let wrong = store.list_stream("a//").try_collect::<Vec<_>>().await;
     assert!(matches!(wrong, Err(StorageError::InvalidKey(_))), "a prefix `a//`: {wrong:?}");
+}
+
+async fn folders(store: &dyn StorageBackend) {
+    let keys = ["tree/a", "tree/b-c", "tree/b/1", "tree/b/2/3", "tree/b0", "tree/ba/x", "tree/é/y"];
+    for key in keys {
+        ok(store.put(key, Bytes::from(key.as_bytes())).await, key);
+    }
+    for prefix in [
+        "",
+        "tr",
+        "tree",
+        "tree/",
+        "tree/b",
+        "tree/b/",
+        "tree/b/2",
+        "tree/b/2/",
+        "tree/é",
+        "tree/z",
+    ] {
+        let found = ok(store.list_folder(prefix).await, prefix);
+        // By the definition, from all that lies below.
+        let mut objects = BTreeSet::new();
+        let mut folders = BTreeSet::new();
+        for key in ok(store.list(prefix).await, prefix) {
+            match key[prefix.len()..].split_once('/') {
+                None => objects.insert(key),
+                Some((name, _)) => folders.insert(format!("{prefix}{name}/")),
+            };
+        }
+        let listed: Vec<_> = found.objects.iter().map(|meta| meta.key.clone()).collect();
+        assert_eq!(listed, Vec::from_iter(objects), "the objects directly below {prefix:?}");
+        assert_eq!(found.folders, Vec::from_iter(folders), "the folders directly below {prefix:?}");
+        assert!(
+            found.objects.iter().all(|meta| {
+                !meta.key.starts_with("tree/") || meta.size == meta.key.len() as u64
+            }),
+            "a size among those below {prefix:?} is wrong"
+        );
+    }
+    for (name, is_one) in [
+        ("tree", true),
+        ("tree/b", true),
+        ("tree/b/2", true),
+        ("tree/é", true),
+        ("tre", false),
+        ("tree/a", false),
+        ("tree/b-", false),
+        ("tree/b/1", false),
+        ("tree/z", false),
+        ("missing", false),
+    ] {
+        assert_eq!(ok(store.is_folder(name).await, name), is_one, "{name:?} as a folder");
+    }
+    for wrong in ["a//", "../"] {
+        let found = store.list_folder(wrong).await;
+        assert!(matches!(found, Err(StorageError::InvalidKey(_))), "{wrong:?}: {found:?}");
+    }
+    for wrong in ["", "a/", "..", "/a"] {
+        let found = store.is_folder(wrong).await;
+        assert!(matches!(found, Err(StorageError::InvalidKey(_))), "{wrong:?}: {found:?}");
+    }
+    for key in keys {
+        ok(store.delete(key).await, key);
+    }
+    assert!(!ok(store.is_folder("tree").await, "is_folder"), "an empty folder is left");
+    // Servers that keep objects in a file system may name folders that were emptied for a while.
+    assert_eq!(ok(store.list_folder("tree/").await, "list_folder").objects, []);
 }
 
 async fn odd_keys(store: &dyn StorageBackend) {

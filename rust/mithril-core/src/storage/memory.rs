@@ -11,9 +11,9 @@ use chrono::{DateTime, Utc};
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 
-use super::backend::cut_range;
+use super::backend::{cut_range, folder_of};
 use super::key::{check_key, check_prefix, shown};
-use super::{ObjectMeta, PutCondition, StorageBackend, StorageError};
+use super::{FolderListing, ObjectMeta, PutCondition, StorageBackend, StorageError};
 use crate::runtime::{Inside, enter};
 
 /// A store in memory, for tests and for data that nobody needs tomorrow.
@@ -222,6 +222,40 @@ impl StorageBackend for MemoryStorage {
             below(&objects.by_key, prefix).map(|(key, object)| Ok(object.meta(key))).collect();
         stream::iter(found).boxed()
     }
+
+    async fn list_folder(&self, prefix: &str) -> Result<FolderListing, StorageError> {
+        check_prefix(prefix)?;
+        let objects = self.read();
+        let mut found = FolderListing::default();
+        let mut from = Bound::Included(prefix.to_owned());
+        while let Some((key, object)) = next_below(&objects.by_key, from, prefix) {
+            from = match folder_of(key, prefix) {
+                None => {
+                    found.objects.push(object.meta(key));
+                    Bound::Excluded(key.clone())
+                }
+                Some(folder) => {
+                    found.folders.push(folder.to_owned());
+                    // Past all that it holds: `0` is the character after the slash.
+                    Bound::Included(format!("{}0", folder.trim_end_matches('/')))
+                }
+            };
+        }
+        Ok(found)
+    }
+
+    async fn is_folder(&self, folder: &str) -> Result<bool, StorageError> {
+        check_key(folder)?;
+        Ok(below(&self.read().by_key, &format!("{folder}/")).next().is_some())
+    }
+}
+
+fn next_below<'a>(
+    objects: &'a BTreeMap<String, Object>,
+    from: Bound<String>,
+    prefix: &str,
+) -> Option<(&'a String, &'a Object)> {
+    objects.range((from, Bound::Unbounded)).next().filter(|(key, _)| key.starts_with(prefix))
 }
 
 fn below<'a>(

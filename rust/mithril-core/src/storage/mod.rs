@@ -24,7 +24,7 @@ mod remote;
 mod s3;
 mod task;
 
-pub use backend::{ObjectMeta, PutCondition, StorageBackend};
+pub use backend::{FolderListing, ObjectMeta, PutCondition, StorageBackend};
 pub use config::{StorageConfig, create_storage};
 pub use error::StorageError;
 pub use gcs::{GcsStorage, GcsStorageBuilder};

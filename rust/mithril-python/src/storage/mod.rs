@@ -171,6 +171,22 @@ impl PyStorage {
         })
     }
 
+    /// `(what lies directly below, folders)`.
+    fn list_folder(&self, prefix: String) -> PyOperation {
+        self.on_key(
+            prefix,
+            |store, prefix| async move { store.list_folder(&prefix).await },
+            |py, found| {
+                let objects: Vec<_> = found.objects.into_iter().map(meta).collect();
+                plain(py, (objects, found.folders))
+            },
+        )
+    }
+
+    fn is_folder(&self, folder: String) -> PyOperation {
+        self.on_key(folder, |store, folder| async move { store.is_folder(&folder).await }, plain)
+    }
+
     fn head(&self, key: String) -> PyOperation {
         self.on_key(
             key,

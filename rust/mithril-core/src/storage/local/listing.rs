@@ -7,7 +7,7 @@ use std::vec;
 
 use super::root::{Root, is_reserved};
 use crate::storage::key::is_key;
-use crate::storage::{ObjectMeta, StorageError};
+use crate::storage::{FolderListing, ObjectMeta, StorageError};
 
 pub(super) struct Listing {
     root: Arc<Root>,
@@ -25,25 +25,29 @@ impl Listing {
     pub(super) fn new(root: Arc<Root>, prefix: &str) -> Result<Self, StorageError> {
         let folder = prefix.rfind('/').map_or("", |slash| prefix.get(..=slash).unwrap_or(""));
         // What lies beyond a linked folder is not listed from above, and so not from within either.
-        let linked = Path::new(folder)
-            .ancestors()
-            .filter(|path| !path.as_os_str().is_empty())
-            .any(|path| root.dir().symlink_metadata(path).is_ok_and(|meta| meta.is_symlink()));
-        let mut entries = if linked { Vec::new() } else { read_folder(&root, folder)? };
+        let mut entries =
+            if is_linked(&root, folder) { Vec::new() } else { read_folder(&root, folder)? };
         entries.retain(|entry| entry.key.starts_with(prefix));
         Ok(Self { root, open: vec![entries.into_iter()] })
     }
 
-    /// The next key with its metadata; what has gone since its folder was read is passed over.
+    /// The next key with its metadata.
     fn next_object(&mut self) -> Result<Option<ObjectMeta>, StorageError> {
         while let Some(key) = self.next_key()? {
-            match self.root.object_meta(&key) {
-                // A link that points outside is no object either.
-                Err(StorageError::NotFound(_) | StorageError::InvalidKey(_)) => {}
-                meta => return meta.map(Some),
+            if let Some(meta) = self.meta(&key)? {
+                return Ok(Some(meta));
             }
         }
         Ok(None)
+    }
+
+    /// Nothing for what has gone since its folder was read.
+    fn meta(&self, key: &str) -> Result<Option<ObjectMeta>, StorageError> {
+        match self.root.object_meta(key) {
+            // A link that points outside is no object either.
+            Err(StorageError::NotFound(_) | StorageError::InvalidKey(_)) => Ok(None),
+            meta => meta.map(Some),
+        }
     }
 
     fn next_key(&mut self) -> Result<Option<String>, StorageError> {
@@ -76,6 +80,31 @@ impl Listing {
         }
         Ok(keys)
     }
+
+    /// What lies directly below the prefix; no other folder is read.
+    pub(super) fn folder(mut self) -> Result<FolderListing, StorageError> {
+        let mut listing = FolderListing::default();
+        for found in self.open.pop().into_iter().flatten() {
+            if found.is_folder {
+                listing.folders.push(found.key);
+            } else {
+                listing.objects.extend(self.meta(&found.key)?);
+            }
+        }
+        Ok(listing)
+    }
+}
+
+/// Whether there is a folder whose objects are listed.
+pub(super) fn is_listed(root: &Root, folder: &str) -> bool {
+    !is_linked(root, folder) && root.dir().is_dir(folder)
+}
+
+fn is_linked(root: &Root, folder: &str) -> bool {
+    Path::new(folder)
+        .ancestors()
+        .filter(|path| !path.as_os_str().is_empty())
+        .any(|path| root.dir().symlink_metadata(path).is_ok_and(|meta| meta.is_symlink()))
 }
 
 /// What lies in `folder` (empty, or with a slash at its end), sorted; nothing if it is not there.

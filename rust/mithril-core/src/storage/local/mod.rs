@@ -23,7 +23,7 @@ use self::root::{Opened, Root, describe};
 use super::backend::cut_range;
 use super::key::{check_key, check_prefix};
 use super::task::blocking;
-use super::{ObjectMeta, PutCondition, StorageBackend, StorageError};
+use super::{FolderListing, ObjectMeta, PutCondition, StorageBackend, StorageError};
 
 /// The pieces in which a stream reads: 1 MiB keeps a spinning or a network disk busy, and is
 /// small beside the memory that anybody has.
@@ -301,6 +301,16 @@ impl StorageBackend for LocalStorage {
             })
         });
         pages.try_flatten().map_ok(|page| stream::iter(page).map(Ok)).try_flatten().boxed()
+    }
+
+    async fn list_folder(&self, prefix: &str) -> Result<FolderListing, StorageError> {
+        check_prefix(prefix)?;
+        let (root, prefix) = (Arc::clone(&self.root), prefix.to_owned());
+        blocking(move || Listing::new(root, &prefix)?.folder()).await
+    }
+
+    async fn is_folder(&self, folder: &str) -> Result<bool, StorageError> {
+        self.on_disk(folder, |root, folder| Ok(listing::is_listed(root, folder))).await
     }
 }
 

@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
-use object_store::list::{PaginatedListOptions, PaginatedListStore};
+use object_store::list::{PaginatedListOptions, PaginatedListResult, PaginatedListStore};
 use object_store::path::Path;
 use object_store::{
     Attribute, GetOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload,
@@ -27,7 +27,7 @@ use self::upload::Upload;
 use super::backend::cut_range;
 use super::key::{check_key, check_prefix, is_key};
 use super::task::{on_runtime, stream_on_runtime};
-use super::{ObjectMeta, PutCondition, StorageBackend, StorageError};
+use super::{FolderListing, ObjectMeta, PutCondition, StorageBackend, StorageError};
 use crate::runtime::PerProcess;
 
 /// `CopyObject` of S3 takes no larger object.
@@ -155,15 +155,35 @@ impl Remote {
             return Ok(());
         }
         let options = PaginatedListOptions { max_keys: Some(1), ..Default::default() };
-        let prefix = self.full_key("");
-        let list = |client: Arc<dyn Client>| async move {
-            client.list_paginated(Some(&prefix), options).await
-        };
-        match self.request("", list).await {
+        match self.list_page("", options).await {
             // Who may read and not list cannot be told.
             Err(StorageError::PermissionDenied(_)) => Ok(()),
             listed => listed.map(drop),
         }
+    }
+
+    /// One request of a listing.
+    async fn list_page(
+        &self,
+        prefix: &str,
+        options: PaginatedListOptions,
+    ) -> Result<PaginatedListResult, StorageError> {
+        let full_prefix = self.full_key(prefix);
+        let list = |client: Arc<dyn Client>| async move {
+            let full_prefix = Some(full_prefix.as_str()).filter(|prefix| !prefix.is_empty());
+            client.list_paginated(full_prefix, options).await
+        };
+        self.request(prefix, list).await
+    }
+
+    /// The objects of an answer to a listing, as far as they have keys. The client takes the slash off
+    /// `folder/`, an empty object by which some tools mark a folder: below `folder/` that has no key.
+    fn listed(&self, prefix: &str, objects: Vec<object_store::ObjectMeta>) -> Vec<ObjectMeta> {
+        let described = objects.into_iter().filter_map(|meta| {
+            let key = self.key_of(&meta.location).filter(|key| key.starts_with(prefix))?;
+            Some(self.describe(key, &meta))
+        });
+        described.collect()
     }
 
     async fn page(
@@ -171,25 +191,11 @@ impl Remote {
         prefix: &str,
         page_token: Option<String>,
     ) -> Result<(Vec<ObjectMeta>, Option<String>), StorageError> {
-        let full_prefix = match &self.prefix {
-            Some(own) => format!("{own}/{prefix}"),
-            None => prefix.to_owned(),
-        };
-        let page = self
-            .request(prefix, |client| async move {
-                let options = PaginatedListOptions { page_token, ..Default::default() };
-                let full_prefix = Some(full_prefix.as_str()).filter(|prefix| !prefix.is_empty());
-                client.list_paginated(full_prefix, options).await
-            })
-            .await?;
-        let listed = page.result.objects.into_iter().filter_map(|meta| {
-            let key = self.key_of(&meta.location)?;
-            Some(self.describe(key, &meta))
-        });
-        let found = stream::iter(listed)
+        let options = PaginatedListOptions { page_token, ..Default::default() };
+        let page = self.list_page(prefix, options).await?;
+        let found = stream::iter(self.listed(prefix, page.result.objects))
             .map(|meta| async move {
-                // The client takes the slash off `folder/`, an empty object by which some tools mark
-                // a folder; asking tells it from an empty object `folder`.
+                // Asking tells a mark `folder/` from an empty object `folder`.
                 let is_object = meta.size > 0 || self.exists(&meta.key).await?;
                 Ok::<_, StorageError>(is_object.then_some(meta))
             })
@@ -425,5 +431,38 @@ impl StorageBackend for Remote {
             })
         });
         pages.try_flatten().try_flatten().boxed()
+    }
+
+    async fn list_folder(&self, prefix: &str) -> Result<FolderListing, StorageError> {
+        check_prefix(prefix)?;
+        let mut found = FolderListing::default();
+        let mut page_token = None;
+        loop {
+            let options = PaginatedListOptions {
+                delimiter: Some("/".into()),
+                page_token,
+                ..Default::default()
+            };
+            let page = self.list_page(prefix, options).await?;
+            found.objects.extend(self.listed(prefix, page.result.objects));
+            let folders = page.result.common_prefixes.iter().filter_map(|path| self.key_of(path));
+            found.folders.extend(folders.map(|folder| folder + "/"));
+            page_token = page.page_token;
+            if page_token.is_none() {
+                break;
+            }
+        }
+        // Not all servers keep to the order of the bytes, nor name a folder once.
+        found.objects.sort_unstable_by(|one, two| one.key.cmp(&two.key));
+        found.folders.sort_unstable();
+        found.folders.dedup();
+        Ok(found)
+    }
+
+    async fn is_folder(&self, folder: &str) -> Result<bool, StorageError> {
+        check_key(folder)?;
+        let options = PaginatedListOptions { max_keys: Some(1), ..Default::default() };
+        let page = self.list_page(&format!("{folder}/"), options).await?;
+        Ok(!page.result.objects.is_empty())
     }
 }
