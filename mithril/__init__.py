@@ -9,10 +9,22 @@
 
 `deduplicate` works on a column of texts in memory, `dedup_files` from files to a clean copy.
 `MinHasher` makes the signatures, for those who do something else with them. `open_store` opens
-folders and buckets.
+folders and buckets. `ZstdCompressor`, `Lz4Compressor` and `AdaptiveCompressor` compress, and
+`compress_array` does it for arrays; `xxh64`, `xxh3_64`, `blake3` and `sha256` hash, and
+`hash_column` does it for columns.
 """
 
 from mithril._native import Bytes, __version__
+from mithril.compression import (
+    AdaptiveCompressor,
+    Compressor,
+    Lz4Compressor,
+    ZstdCompressor,
+    compress_array,
+    compress_array_async,
+    decompress_array,
+    decompress_array_async,
+)
 from mithril.dedup import DedupResult, deduplicate
 from mithril.exceptions import (
     AccessDeniedException,
@@ -33,6 +45,21 @@ from mithril.exceptions import (
     StoreConnectionException,
 )
 from mithril.files import dedup_files
+from mithril.hashing import (
+    Blake3Hash,
+    Hasher,
+    HashFunction,
+    Sha256Hash,
+    XxHash,
+    XxHash3,
+    blake3,
+    hash_column,
+    hash_many,
+    sha256,
+    xxh3_64,
+    xxh3_128,
+    xxh64,
+)
 from mithril.minhash import MinHasher
 from mithril.report import Report
 from mithril.storage import (
@@ -49,18 +76,24 @@ from mithril.table import Table
 
 __all__ = [
     "AccessDeniedException",
+    "AdaptiveCompressor",
+    "Blake3Hash",
     "ByteStream",
     "Bytes",
     "CasException",
     "CompressionException",
+    "Compressor",
     "ContentNotFoundException",
     "DedupException",
     "DedupResult",
     "GcsStorage",
+    "HashFunction",
+    "Hasher",
     "InvalidAddressException",
     "InvalidArgumentException",
     "InvalidKeyException",
     "LocalStorage",
+    "Lz4Compressor",
     "MemoryStorage",
     "MinHasher",
     "MithrilException",
@@ -72,12 +105,27 @@ __all__ = [
     "OutputInTheWayException",
     "Report",
     "S3Storage",
+    "Sha256Hash",
     "Storage",
     "StorageException",
     "StoreConnectionException",
     "Table",
+    "XxHash",
+    "XxHash3",
+    "ZstdCompressor",
     "__version__",
+    "blake3",
+    "compress_array",
+    "compress_array_async",
+    "decompress_array",
+    "decompress_array_async",
     "dedup_files",
     "deduplicate",
+    "hash_column",
+    "hash_many",
     "open_store",
+    "sha256",
+    "xxh3_64",
+    "xxh3_128",
+    "xxh64",
 ]

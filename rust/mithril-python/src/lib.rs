@@ -7,8 +7,11 @@
 
 mod buffer;
 mod column;
+mod compression;
+mod compute;
 mod dedup;
 mod error;
+mod hashing;
 mod interrupt;
 mod minhash;
 mod operation;
@@ -27,7 +30,13 @@ mod _native {
     #[pymodule_export]
     use super::buffer::PyRustBytes;
     #[pymodule_export]
+    use super::compression::{
+        PyCompressor, PyDecoder, PyEncoder, compress_array, decompress_array,
+    };
+    #[pymodule_export]
     use super::dedup::{dedup_files, deduplicate};
+    #[pymodule_export]
+    use super::hashing::{PyHashFunction, PyHasher, hash_column, hash_many};
     #[pymodule_export]
     use super::minhash::PyMinHasher;
     #[pymodule_export]
