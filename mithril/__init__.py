@@ -9,12 +9,24 @@
 
 `deduplicate` works on a column of texts in memory, `dedup_files` from files to a clean copy.
 `MinHasher` makes the signatures, for those who do something else with them. `open_store` opens
-folders and buckets, and `ContentAddressedStore` keeps each content in them once.
+folders and buckets, and `ContentAddressedStore` keeps each content in them once. `ZstdCompressor`,
+`Lz4Compressor` and `AdaptiveCompressor` compress, and `compress_array` does it for arrays; `xxh64`,
+`xxh3_64`, `blake3` and `sha256` hash, and `hash_column` does it for columns.
 """
 
 from mithril import fork as _fork  # noqa: F401 - what it registers is what it is for
 from mithril._native import Bytes, __version__
 from mithril.cas import CasStats, ContentAddressedStore, Damage, RepairReport, VerifyReport
+from mithril.compression import (
+    AdaptiveCompressor,
+    Compressor,
+    Lz4Compressor,
+    ZstdCompressor,
+    compress_array,
+    compress_array_async,
+    decompress_array,
+    decompress_array_async,
+)
 from mithril.config import CoreConfig
 from mithril.dedup import DedupResult, deduplicate
 from mithril.exceptions import (
@@ -36,6 +48,21 @@ from mithril.exceptions import (
     StoreConnectionException,
 )
 from mithril.files import dedup_files
+from mithril.hashing import (
+    Blake3Hash,
+    Hasher,
+    HashFunction,
+    Sha256Hash,
+    XxHash,
+    XxHash3,
+    blake3,
+    hash_column,
+    hash_many,
+    sha256,
+    xxh3_64,
+    xxh3_128,
+    xxh64,
+)
 from mithril.minhash import MinHasher
 from mithril.report import Report
 from mithril.signature import MinHashSignature
@@ -54,11 +81,14 @@ from mithril.types import DType, TensorMeta, bytes_to_numpy, numpy_to_bytes
 
 __all__ = [
     "AccessDeniedException",
+    "AdaptiveCompressor",
+    "Blake3Hash",
     "ByteStream",
     "Bytes",
     "CasException",
     "CasStats",
     "CompressionException",
+    "Compressor",
     "ContentAddressedStore",
     "ContentNotFoundException",
     "CoreConfig",
@@ -67,10 +97,13 @@ __all__ = [
     "DedupException",
     "DedupResult",
     "GcsStorage",
+    "HashFunction",
+    "Hasher",
     "InvalidAddressException",
     "InvalidArgumentException",
     "InvalidKeyException",
     "LocalStorage",
+    "Lz4Compressor",
     "MemoryStorage",
     "MinHashSignature",
     "MinHasher",
@@ -84,16 +117,31 @@ __all__ = [
     "RepairReport",
     "Report",
     "S3Storage",
+    "Sha256Hash",
     "Storage",
     "StorageException",
     "StoreConnectionException",
     "Table",
     "TensorMeta",
     "VerifyReport",
+    "XxHash",
+    "XxHash3",
+    "ZstdCompressor",
     "__version__",
+    "blake3",
     "bytes_to_numpy",
+    "compress_array",
+    "compress_array_async",
+    "decompress_array",
+    "decompress_array_async",
     "dedup_files",
     "deduplicate",
+    "hash_column",
+    "hash_many",
     "numpy_to_bytes",
     "open_store",
+    "sha256",
+    "xxh3_64",
+    "xxh3_128",
+    "xxh64",
 ]

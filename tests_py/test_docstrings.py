@@ -26,7 +26,8 @@ def test_examples_run(name: str) -> None:
 def test_the_examples_of_the_engine_run() -> None:
     finder = doctest.DocTestFinder(exclude_empty=True)
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
-    tests = [test for name in ("Bytes",) for test in finder.find(getattr(mithril, name), name)]
+    names = ("Bytes", "Hasher")
+    tests = [test for name in names for test in finder.find(getattr(mithril, name), name)]
     assert tests
     for test in tests:
         runner.run(test)

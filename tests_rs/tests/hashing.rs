@@ -79,6 +79,8 @@ proptest! {
             let (mut bytes, mut number) = (function.hasher(), function.hasher());
             for cut in cuts.windows(2) {
                 bytes.update(&data[cut[0]..cut[1]]);
+                let early = bytes.try_clone().map(mithril_core::Hasher::finalize);
+                prop_assert_eq!(early, Some(function.hash(&data[..cut[1]])));
                 number.update(&data[cut[0]..cut[1]]);
             }
             let whole = function.hash(&data);

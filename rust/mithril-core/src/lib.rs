@@ -45,9 +45,10 @@ pub use cas::{
     RepairReport, VerifyReport,
 };
 pub use compression::{
-    AdaptiveCompressor, CompressWriter, CompressionError, CompressionLevel, Compressor,
-    DEFAULT_MAX_OUTPUT_SIZE, DEFAULT_MAX_WINDOW_LOG, DecompressReader, Lz4Compressor,
-    StreamDecoder, StreamEncoder, ZstdCompressor, group_bytes, ungroup_bytes,
+    AdaptiveCompressor, ArrayHeader, CompressWriter, CompressionError, CompressionLevel,
+    Compressor, DEFAULT_MAX_OUTPUT_SIZE, DEFAULT_MAX_WINDOW_LOG, DecompressReader, Lz4Compressor,
+    StreamDecoder, StreamEncoder, ZstdCompressor, compress_array, decompress_array, group_bytes,
+    ungroup_bytes,
 };
 pub use config::CoreConfig;
 pub use error::{MithrilError, Result};

@@ -7,7 +7,7 @@
 //!   the table of duplicates and the [`Report`].
 //!
 //! [`HashColumn`] has the stages up to the signatures and the bands alone, for those who do something
-//! else with them.
+//! else with them; [`hash_rows`] hashes the rows of a column whole.
 //!
 //! The data flows one way: reader → [`Documents`] → [`Shingler`] → signatures and bands → buckets
 //! → verified pairs → the rows that go → writer. A row goes only for a verified match with the very
@@ -25,6 +25,7 @@ mod files;
 mod keep;
 mod options;
 mod report;
+mod row_hash;
 mod select;
 mod shingle;
 mod sketch;
@@ -40,5 +41,6 @@ pub use error::{DedupError, Result, Source};
 pub use files::{FileOptions, InputFormat, OutputFormat, dedup_files};
 pub use options::{DedupOptions, Form, Keep, Normalization, Shingle, Shingling, Verify};
 pub use report::{Clusters, Files, Report, Seconds};
+pub use row_hash::hash_rows;
 pub use shingle::Shingler;
 pub use threads::Threads;

@@ -7,7 +7,7 @@ use std::panic;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often signals are looked for.
 const SIGNALS: Duration = Duration::from_millis(50);
@@ -57,4 +57,25 @@ pub(crate) fn run<T: Send>(
 )]
 fn raised_by_a_signal() -> Option<PyErr> {
     Python::attach(|py| py.check_signals()).err()
+}
+
+/// Looks for signals now and then, on the thread that Python called on, while it computes without the GIL.
+pub(crate) struct Signals {
+    last: Instant,
+}
+
+impl Signals {
+    pub(crate) fn new() -> Self {
+        Self { last: Instant::now() }
+    }
+
+    /// What the handler of a signal raises, if it is time to look and there is one.
+    pub(crate) fn look(&mut self) -> PyResult<()> {
+        if self.last.elapsed() < SIGNALS {
+            return Ok(());
+        }
+        let raised = raised_by_a_signal();
+        self.last = Instant::now();
+        raised.map_or(Ok(()), Err)
+    }
 }

@@ -8,10 +8,13 @@
 mod buffer;
 mod cas;
 mod column;
+mod compression;
+mod compute;
 mod config;
 mod dedup;
 mod error;
 mod fork;
+mod hashing;
 mod interrupt;
 mod minhash;
 mod operation;
@@ -33,11 +36,17 @@ mod _native {
     #[pymodule_export]
     use super::cas::PyContentAddressedStore;
     #[pymodule_export]
+    use super::compression::{
+        PyCompressor, PyDecoder, PyEncoder, compress_array, decompress_array,
+    };
+    #[pymodule_export]
     use super::config::PyCoreConfig;
     #[pymodule_export]
     use super::dedup::{dedup_files, deduplicate};
     #[pymodule_export]
     use super::fork::{after_fork, before_fork, prepare_numpy};
+    #[pymodule_export]
+    use super::hashing::{PyHashFunction, PyHasher, hash_column, hash_many};
     #[pymodule_export]
     use super::minhash::PyMinHasher;
     #[pymodule_export]

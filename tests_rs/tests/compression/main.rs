@@ -8,6 +8,7 @@
 )]
 
 mod adaptive;
+mod array;
 mod dictionary;
 mod hostile;
 mod roundtrip;

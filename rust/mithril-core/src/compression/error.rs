@@ -40,7 +40,7 @@ pub enum CompressionError {
     /// The output would be longer than was allowed.
     #[error(
         "Decompression failed: the output is larger than the limit of {limit} bytes; \
-         raise it with with_max_output_size if the data is trusted"
+         raise it (max_output_size) if the data is trusted"
     )]
     OutputTooLarge {
         /// The limit, in bytes.
@@ -54,7 +54,7 @@ pub enum CompressionError {
     /// The frame needs more memory for its window than was allowed.
     #[error(
         "Decompression failed: the frame needs a window of more than 2^{limit_log} bytes; \
-         raise the limit with with_max_window_log if the data is trusted"
+         raise the limit (max_window_log) if the data is trusted"
     )]
     WindowTooLarge {
         /// The base-2 logarithm of the limit.

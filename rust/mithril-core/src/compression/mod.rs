@@ -5,6 +5,7 @@
 //! | [`ZstdCompressor`] | those of the command `zstd` | text and JSON; dictionaries for small objects |
 //! | [`Lz4Compressor`] | those of the command `lz4` | where time counts more than size |
 //! | [`AdaptiveCompressor`] | [its own](adaptive) | tensors, mixed and unknown data |
+//! | [`compress_array`] | [a header](array), and the adaptive ones | arrays whose type and shape come back |
 //!
 //! Frames that are written carry a checksum, and their content's size where it is known beforehand.
 //! Several frames one after the other are read as one content, skippable frames are skipped.
@@ -27,6 +28,7 @@
 //! ```
 
 pub mod adaptive;
+pub mod array;
 mod error;
 mod level;
 mod limit;
@@ -37,6 +39,7 @@ mod stream;
 mod zstd;
 
 pub use adaptive::{AdaptiveCompressor, group_bytes, ungroup_bytes};
+pub use array::{ArrayHeader, compress_array, decompress_array};
 pub use error::CompressionError;
 pub use level::CompressionLevel;
 pub use limit::DEFAULT_MAX_OUTPUT_SIZE;

@@ -71,4 +71,8 @@ impl Hasher for Blake3Hasher {
     fn finalize_u64(self: Box<Self>) -> u64 {
         first_u64(self.0.finalize().as_bytes())
     }
+
+    fn try_clone(&self) -> Option<Box<dyn Hasher>> {
+        Some(Box::new(Self(self.0.clone())))
+    }
 }

@@ -75,6 +75,24 @@ pub trait Hasher: Send {
 
     /// The hash of all pieces, as [`HashFunction::hash_u64`] of the whole.
     fn finalize_u64(self: Box<Self>) -> u64;
+
+    /// A hasher that goes on from here by itself, or none if this one cannot be copied.
+    ///
+    /// Those of this crate can. A copy is also how a hash is taken before the data has ended:
+    ///
+    /// ```
+    /// use mithril_core::{HashFunction, XxHash};
+    ///
+    /// let mut hasher = XxHash::new().hasher();
+    /// hasher.update(b"con");
+    /// let early = hasher.try_clone().map(|copy| copy.finalize());
+    /// assert_eq!(early, Some(XxHash::new().hash(b"con")));
+    /// hasher.update(b"tent");
+    /// assert_eq!(hasher.finalize(), XxHash::new().hash(b"content"));
+    /// ```
+    fn try_clone(&self) -> Option<Box<dyn Hasher>> {
+        None
+    }
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {

@@ -56,4 +56,8 @@ impl Hasher for Sha256Hasher {
     fn finalize_u64(self: Box<Self>) -> u64 {
         first_u64(&self.0.finalize().into())
     }
+
+    fn try_clone(&self) -> Option<Box<dyn Hasher>> {
+        Some(Box::new(Self(self.0.clone())))
+    }
 }

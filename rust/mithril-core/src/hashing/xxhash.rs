@@ -57,6 +57,10 @@ impl Hasher for XxHasher {
     fn finalize_u64(self: Box<Self>) -> u64 {
         self.0.digest()
     }
+
+    fn try_clone(&self) -> Option<Box<dyn Hasher>> {
+        Some(Box::new(Self(self.0.clone())))
+    }
 }
 
 /// XXH3 with seed 0: 128 bits as bytes, 64 bits as a number.
@@ -112,5 +116,9 @@ impl Hasher for XxHasher3 {
 
     fn finalize_u64(self: Box<Self>) -> u64 {
         self.0.digest()
+    }
+
+    fn try_clone(&self) -> Option<Box<dyn Hasher>> {
+        Some(Box::new(Self(self.0.clone())))
     }
 }

@@ -13,6 +13,7 @@
 
 use super::PyRustBytes;
 use bytes::{Bytes, BytesMut};
+use mithril_core::par_compute;
 use mithril_core::runtime::PerProcess;
 use numpy::PyUntypedArray;
 use pyo3::buffer::PyUntypedBuffer;
@@ -29,6 +30,8 @@ const PIECE: usize = 128 << 10;
 
 /// How many views of views are looked through.
 const MAX_VIEWS: usize = 16;
+/// What a thread copies at a time of many bytes.
+const SHARE: usize = 4 << 20;
 
 /// The bytes of a Python object.
 pub(crate) enum Input {
@@ -87,7 +90,13 @@ impl Input {
             Self::Fixed(bytes) => bytes,
             Self::Changing(buffer) => py.detach(|| {
                 let mut bytes = BytesMut::zeroed(buffer.0.len_bytes());
-                buffer.read(0, &mut bytes);
+                if bytes.len() <= SHARE {
+                    buffer.read(0, &mut bytes);
+                } else {
+                    // Most of the time goes into the first touch of the copy's pages.
+                    let shares = bytes.chunks_mut(SHARE).enumerate().collect();
+                    par_compute(shares, |(at, share)| buffer.read(at * SHARE, share));
+                }
                 bytes.freeze()
             }),
         }
@@ -109,18 +118,39 @@ impl Input {
         })
     }
 
+    /// The bytes of each of many objects; an error says which has none.
+    pub(crate) fn of_each(objects: &[Bound<PyAny>]) -> PyResult<Vec<Self>> {
+        let inputs = objects.iter().enumerate().map(|(at, object)| {
+            Self::of(object).inspect_err(|error| {
+                // An exception takes notes; without one it still says what is wrong.
+                let note = format!("item {at} of {}", objects.len());
+                let _ = error.value(object.py()).call_method1("add_note", (note,));
+            })
+        });
+        inputs.collect()
+    }
+
     /// Hands the bytes to `take` one piece after the other, as many at a time as can be without a
     /// copy of them all. To be called with the GIL released if they are many.
     pub(crate) fn for_each_piece<E>(
         &self,
+        take: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.for_each_piece_of(PIECE, take)
+    }
+
+    /// As [`for_each_piece`](Self::for_each_piece), with so many bytes copied at a time.
+    pub(crate) fn for_each_piece_of<E>(
+        &self,
+        size: usize,
         mut take: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
         match self {
             Self::Fixed(bytes) => take(bytes),
             Self::Changing(buffer) => {
-                let mut piece = vec![0; PIECE.min(self.len())];
-                for start in (0..self.len()).step_by(PIECE) {
-                    let length = PIECE.min(self.len() - start);
+                let mut piece = vec![0; size.min(self.len())];
+                for start in (0..self.len()).step_by(size) {
+                    let length = size.min(self.len() - start);
                     let piece = piece.get_mut(..length).unwrap_or_default();
                     buffer.read(start, piece);
                     take(piece)?;

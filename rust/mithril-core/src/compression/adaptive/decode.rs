@@ -156,7 +156,7 @@ impl Blocks {
         if size >= length as u64 {
             return Err(CompressionError::malformed("a payload that is no smaller than its lane"));
         }
-        let Some(compressor) = self.compressors.iter().find(|one| one.name() == name) else {
+        let Some(compressor) = self.compressors.list.iter().find(|one| one.name() == name) else {
             return Err(CompressionError::UnknownCompressor { name: name.clone() });
         };
         self.payload.clear();

@@ -24,7 +24,7 @@ pub(super) fn checksum(content: &[u8], place: u64) -> [u8; 4] {
     (xxh3_64_with_seed(content, place) as u32).to_le_bytes()
 }
 
-pub(super) fn write_number(mut number: u64, output: &mut Vec<u8>) {
+pub(in crate::compression) fn write_number(mut number: u64, output: &mut Vec<u8>) {
     while number > 0x7f {
         output.push(number as u8 | 0x80);
         number >>= 7;
@@ -32,13 +32,17 @@ pub(super) fn write_number(mut number: u64, output: &mut Vec<u8>) {
     output.push(number as u8);
 }
 
-pub(super) fn read_byte(source: &mut (impl Read + ?Sized)) -> Result<u8, CompressionError> {
+pub(in crate::compression) fn read_byte(
+    source: &mut (impl Read + ?Sized),
+) -> Result<u8, CompressionError> {
     let mut byte = [0];
     read_whole(source, &mut byte)?;
     Ok(byte[0])
 }
 
-pub(super) fn read_number(source: &mut (impl Read + ?Sized)) -> Result<u64, CompressionError> {
+pub(in crate::compression) fn read_number(
+    source: &mut (impl Read + ?Sized),
+) -> Result<u64, CompressionError> {
     let mut number = 0;
     for shift in (0..64).step_by(7) {
         let byte = read_byte(source)?;

@@ -47,115 +47,123 @@ pub(super) fn split(grouped: &[u8], width: usize) -> impl Iterator<Item = &[u8]>
     })
 }
 
-/// The bytes that are moved at once: they and their copy stay in the nearest cache.
-const TILE: usize = 4096;
-
 /// [`group_bytes`] into as many bytes.
 pub(super) fn group_into(data: &[u8], width: usize, grouped: &mut [u8]) {
-    if width <= 1 {
-        grouped.copy_from_slice(data);
-        return;
-    }
-    let mut tiled = 0;
-    if matches!(width, 2 | 4 | 8) {
-        let (all, _) = data.as_chunks::<TILE>();
-        let part = TILE / width;
-        let mut other = [0; TILE];
-        for (index, tile) in all.iter().enumerate() {
-            let mut one = *tile;
-            let mut run = TILE;
-            while run > part {
-                for (from, to) in one.chunks_exact(run).zip(other.chunks_exact_mut(run)) {
-                    unzip(from, to);
-                }
-                (one, other) = (other, one);
-                run /= 2;
-            }
-            for (place, bytes) in one.chunks_exact(part).enumerate() {
-                let start = lane_start(data.len(), width, lane_at(place, width)) + index * part;
-                if let Some(to) = grouped.get_mut(start..start + part) {
-                    to.copy_from_slice(bytes);
-                }
+    match width {
+        0 | 1 => grouped.copy_from_slice(data),
+        2 => group(data, grouped, |element, place| {
+            (u16::from_le_bytes(element) >> (8 * place)) as u8
+        }),
+        4 => group(data, grouped, |element, place| {
+            (u32::from_le_bytes(element) >> (8 * place)) as u8
+        }),
+        8 => group(data, grouped, |element, place| {
+            (u64::from_le_bytes(element) >> (8 * place)) as u8
+        }),
+        _ => {
+            for lane in 0..width {
+                let from = data.get(lane..).unwrap_or_default().iter().step_by(width);
+                let to = grouped.get_mut(lane_start(data.len(), width, lane)..);
+                to.unwrap_or_default().iter_mut().zip(from).for_each(|(to, from)| *to = *from);
             }
         }
-        tiled = all.len() * TILE;
-    }
-    // A width without tiles, or what is left of the last one: a byte at a time.
-    for lane in 0..width {
-        let start = lane_start(data.len(), width, lane) + tiled / width;
-        let from = data.get(tiled + lane..).unwrap_or_default().iter().step_by(width);
-        let to = grouped.get_mut(start..).unwrap_or_default();
-        to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
     }
 }
 
 /// [`ungroup_bytes`] into as many bytes.
 pub(super) fn ungroup_into(grouped: &[u8], width: usize, data: &mut [u8]) {
-    if width <= 1 {
-        data.copy_from_slice(grouped);
-        return;
-    }
-    let length = data.len();
-    let mut tiled = 0;
-    if matches!(width, 2 | 4 | 8) {
-        let (all, _) = data.as_chunks_mut::<TILE>();
-        tiled = all.len() * TILE;
-        let part = TILE / width;
-        let (mut one, mut other) = ([0; TILE], [0; TILE]);
-        for (index, tile) in all.iter_mut().enumerate() {
-            for (place, bytes) in one.chunks_exact_mut(part).enumerate() {
-                let start = lane_start(length, width, lane_at(place, width)) + index * part;
-                if let Some(from) = grouped.get(start..start + part) {
-                    bytes.copy_from_slice(from);
-                }
+    match width {
+        0 | 1 => data.copy_from_slice(grouped),
+        2 => ungroup::<2>(grouped, data),
+        4 => ungroup::<4>(grouped, data),
+        8 => ungroup::<8>(grouped, data),
+        _ => {
+            for lane in 0..width {
+                let from = grouped.get(lane_start(data.len(), width, lane)..).unwrap_or_default();
+                let to = data.get_mut(lane..).unwrap_or_default().iter_mut().step_by(width);
+                to.zip(from).for_each(|(to, from)| *to = *from);
             }
-            let mut run = 2 * part;
-            while run <= TILE {
-                for (from, to) in one.chunks_exact(run).zip(other.chunks_exact_mut(run)) {
-                    zip(from, to);
-                }
-                (one, other) = (other, one);
-                run *= 2;
-            }
-            *tile = one;
         }
     }
-    for lane in 0..width {
-        let start = lane_start(length, width, lane) + tiled / width;
-        let from = grouped.get(start..).unwrap_or_default();
-        let to = data.get_mut(tiled + lane..).unwrap_or_default().iter_mut().step_by(width);
-        to.zip(from).for_each(|(to, from)| *to = *from);
+}
+
+/// The elements that are moved at once: they stay in the nearest cache while each lane takes its byte of
+/// them. The compiler makes vector instructions of the loops over so many.
+const TILE: usize = 256;
+
+/// Elements of `W` bytes, lane after lane.
+fn group<const W: usize>(
+    data: &[u8],
+    grouped: &mut [u8],
+    byte_at: impl Fn([u8; W], usize) -> u8 + Copy,
+) {
+    let (elements, rest) = data.as_chunks::<W>();
+    let mut lanes = lanes_mut::<W>(grouped, elements.len(), rest.len());
+    let (tiles, few) = elements.as_chunks::<TILE>();
+    for (index, tile) in tiles.iter().enumerate() {
+        for (place, lane) in lanes.iter_mut().enumerate() {
+            let to = lane.get_mut(index * TILE..).and_then(|to| to.first_chunk_mut::<TILE>());
+            if let Some(to) = to {
+                for (to, element) in to.iter_mut().zip(tile) {
+                    *to = byte_at(*element, place);
+                }
+            }
+        }
     }
+    for (place, lane) in lanes.iter_mut().enumerate() {
+        let to = lane.get_mut(tiles.len() * TILE..).unwrap_or_default();
+        for (to, element) in to.iter_mut().zip(few) {
+            *to = byte_at(*element, place);
+        }
+        // An element that is cut gives the bytes it has.
+        if let (Some(to), Some(&byte)) = (lane.get_mut(elements.len()), rest.get(place)) {
+            *to = byte;
+        }
+    }
+}
+
+/// What [`group`] was given.
+fn ungroup<const W: usize>(grouped: &[u8], data: &mut [u8]) {
+    let length = data.len();
+    let (elements, rest) = data.as_chunks_mut::<W>();
+    let count = elements.len();
+    let lanes: [&[u8]; W] = std::array::from_fn(|place| {
+        let start = lane_start(length, W, place);
+        grouped.get(start..start + lane_length(length, W, place)).unwrap_or_default()
+    });
+    let (tiles, few) = elements.as_chunks_mut::<TILE>();
+    for (index, tile) in tiles.iter_mut().enumerate() {
+        let from: [&[u8; TILE]; W] = lanes.map(|lane| {
+            let from = lane.get(index * TILE..).and_then(|from| from.first_chunk());
+            from.unwrap_or(&[0; TILE])
+        });
+        for (at, element) in tile.iter_mut().enumerate() {
+            *element = from.map(|lane| lane[at]);
+        }
+    }
+    let done = tiles.len() * TILE;
+    for (place, lane) in lanes.iter().enumerate() {
+        for (element, from) in few.iter_mut().zip(lane.get(done..).unwrap_or_default()) {
+            element[place] = *from;
+        }
+        if let (Some(to), Some(&byte)) = (rest.get_mut(place), lane.get(count)) {
+            *to = byte;
+        }
+    }
+}
+
+/// Grouped bytes as their lanes, for so many whole elements and so many bytes of one that is cut.
+fn lanes_mut<const W: usize>(grouped: &mut [u8], whole: usize, cut: usize) -> [&mut [u8]; W] {
+    let mut rest = grouped;
+    std::array::from_fn(|place| {
+        let length = whole + usize::from(place < cut);
+        let (lane, after) = std::mem::take(&mut rest).split_at_mut(length);
+        rest = after;
+        lane
+    })
 }
 
 /// Where a lane begins in grouped bytes.
 fn lane_start(length: usize, width: usize, lane: usize) -> usize {
     length / width * lane + lane.min(length % width)
-}
-
-/// The lane that stands at a place of a tile after all its halvings: the bits of its number turned
-/// round.
-fn lane_at(place: usize, width: usize) -> usize {
-    match width {
-        4 => [0, 2, 1, 3].get(place).copied().unwrap_or(0),
-        8 => [0, 4, 2, 6, 1, 5, 3, 7].get(place).copied().unwrap_or(0),
-        _ => place,
-    }
-}
-
-/// The bytes at even places, then those at odd ones. Two at a time is what the compiler turns into
-/// vector instructions that every processor has.
-fn unzip(from: &[u8], to: &mut [u8]) {
-    let (even, odd) = to.split_at_mut(from.len() / 2);
-    for ((pair, even), odd) in from.as_chunks::<2>().0.iter().zip(even).zip(odd) {
-        [*even, *odd] = *pair;
-    }
-}
-
-/// What [`unzip`] was given.
-fn zip(from: &[u8], to: &mut [u8]) {
-    let (even, odd) = from.split_at(from.len() / 2);
-    for ((pair, even), odd) in to.as_chunks_mut::<2>().0.iter_mut().zip(even).zip(odd) {
-        *pair = [*even, *odd];
-    }
 }

@@ -1,5 +1,7 @@
 //! What a look at a block tells: how evenly its bytes are spread, lane by lane.
 
+use crate::compression::sample::pieces;
+
 /// The widths that an element may have.
 pub(super) const WIDTHS: [usize; 4] = [1, 2, 4, 8];
 
@@ -12,8 +14,16 @@ pub(super) struct Look {
     widths: [f32; 4],
 }
 
+/// Pieces of a block that are looked at, and their bytes.
+const PIECES: (usize, usize) = (8, 1 << 10);
+
 impl Look {
-    pub(super) fn at(sample: &[u8]) -> Self {
+    /// A look at a block.
+    pub(super) fn of(block: &[u8]) -> Self {
+        Self::at(&pieces(block, PIECES.0, PIECES.1))
+    }
+
+    fn at(sample: &[u8]) -> Self {
         let mut counts = [[0_u32; 256]; 8];
         let (words, rest) = sample.as_chunks::<8>();
         for word in words {

@@ -41,7 +41,7 @@
 
 mod decode;
 mod encode;
-mod format;
+pub(super) mod format;
 mod lanes;
 mod look;
 mod plan;
@@ -55,14 +55,21 @@ use crate::types::DType;
 use std::fmt;
 use std::sync::Arc;
 
-/// The compressors to choose from, the quickest first.
-pub(crate) type Compressors = Arc<[Box<dyn Compressor>]>;
+/// The compressors to choose from.
+#[derive(Clone)]
+pub(crate) struct Compressors {
+    /// The quickest first.
+    list: Arc<[Box<dyn Compressor>]>,
+    /// The place of the one that looks for no matches, if there is one.
+    entropy_only: Option<usize>,
+}
 
 /// Looks at the data and chooses, block by block, what makes it small in the least time.
 ///
-/// It chooses among raw bytes, LZ4 and zstd at levels 1 and 3, each over the bytes as they are or
-/// grouped by their place in an element (see [`group_bytes`]): the quickest of those that are within
-/// one percent of the smallest on a sample. Data that nothing makes smaller is stored at the speed of
+/// It chooses among raw bytes, LZ4, zstd at levels 1 and 3, and zstd without a search for matches, which
+/// is what the exponents of weights need; each over the bytes as they are or grouped by their place in
+/// an element (see [`group_bytes`]): the quickest of those that are within one percent of the smallest
+/// on a sample. Data of more than a MiB is compressed by all threads of this process's pool. Data that nothing makes smaller is stored at the speed of
 /// memory, and blocks of one repeated byte take a few bytes. The [format](self) is ours alone.
 ///
 /// ```
@@ -100,7 +107,14 @@ impl AdaptiveCompressor {
                 .with_window_log(WINDOW_LOG)
         };
         let lz4 = Lz4Compressor::new(CompressionLevel::Default).with_checksum(false);
-        Self::with_compressors(vec![Box::new(lz4), Box::new(zstd(1)), Box::new(zstd(3))])
+        let mut new = Self::with_compressors(vec![
+            Box::new(lz4),
+            Box::new(zstd(1).with_entropy_only()),
+            Box::new(zstd(1)),
+            Box::new(zstd(3)),
+        ]);
+        new.compressors.entropy_only = Some(1);
+        new
     }
 
     /// Chooses among raw and these, of which the quickest is to be named first.
@@ -122,7 +136,8 @@ impl AdaptiveCompressor {
     /// ```
     #[must_use]
     pub fn with_compressors(compressors: Vec<Box<dyn Compressor>>) -> Self {
-        Self { compressors: compressors.into(), width: None, max_output_size: None }
+        let compressors = Compressors { list: compressors.into(), entropy_only: None };
+        Self { compressors, width: None, max_output_size: None }
     }
 
     /// Says what the elements are, so that it need not be found by looking.
@@ -146,6 +161,22 @@ impl AdaptiveCompressor {
     }
 }
 
+impl AdaptiveCompressor {
+    /// Appends the frame of `data`.
+    pub(super) fn compress_into(
+        &self,
+        data: &[u8],
+        output: &mut Vec<u8>,
+    ) -> Result<(), CompressionError> {
+        let size = Some(data.len() as u64);
+        let mut blocks = encode::Blocks::new(self.compressors.clone(), self.width, size);
+        blocks.whole(data, output)?;
+        blocks.end(output)?;
+        output.shrink_to_fit();
+        Ok(())
+    }
+}
+
 impl Default for AdaptiveCompressor {
     fn default() -> Self {
         Self::new()
@@ -154,7 +185,7 @@ impl Default for AdaptiveCompressor {
 
 impl fmt::Debug for AdaptiveCompressor {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = self.compressors.iter().map(Compressor::name).collect();
+        let names: Vec<_> = self.compressors.list.iter().map(Compressor::name).collect();
         formatter
             .debug_struct("AdaptiveCompressor")
             .field("compressors", &names)
@@ -167,15 +198,7 @@ impl fmt::Debug for AdaptiveCompressor {
 impl Compressor for AdaptiveCompressor {
     fn compress(&self, data: &[u8]) -> Result<Vec<u8>, CompressionError> {
         let mut frame = Vec::new();
-        // What is not written is not touched; growing would copy.
-        reserve(&mut frame, data.len() + data.len() / 4096 + 64)?;
-        let size = Some(data.len() as u64);
-        let mut blocks = encode::Blocks::new(self.compressors.clone(), self.width, size);
-        for stretch in data.chunks(encode::STRETCH) {
-            blocks.stretch(stretch, &mut frame)?;
-        }
-        blocks.end(&mut frame)?;
-        frame.shrink_to_fit();
+        self.compress_into(data, &mut frame)?;
         Ok(frame)
     }
 

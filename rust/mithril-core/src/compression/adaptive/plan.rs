@@ -1,5 +1,6 @@
 //! What to do with a block: decided on a sample, kept while blocks look alike.
 
+use super::Compressors;
 use super::lanes::{group_into, split};
 use super::look::Look;
 use crate::compression::sample::pieces;
@@ -20,9 +21,7 @@ pub(super) struct Plan {
     pub(super) choices: Vec<Choice>,
 }
 
-/// Pieces of a block, and their bytes: for a look, which every block has.
-const LOOK: (usize, usize) = (8, 1 << 10);
-/// The same for a trial of all compressors, which takes as long as three quarters of a block of text
+/// Pieces of a block, and their bytes: for a trial of all compressors, which takes as long as three quarters of a block of text
 /// take at zstd's level 3.
 const TRIAL: (usize, usize) = (8, 32 << 10);
 /// The least that is tried of a content that is short, as a part of it and in bytes: up to six passes
@@ -49,12 +48,13 @@ impl Planner {
         Self { width, trial, last: None, kept: 0 }
     }
 
+    /// What to do with a block that a look was taken at.
     pub(super) fn plan(
         &mut self,
+        look: &Look,
         block: &[u8],
-        compressors: &[Box<dyn Compressor>],
+        compressors: &Compressors,
     ) -> Result<Plan, CompressionError> {
-        let look = Look::at(&pieces(block, LOOK.0, LOOK.1));
         if let Some((before, plan)) = &self.last
             && !look.is_unlike(before)
             && self.kept < if look.resembles(before) { KEPT.1 } else { KEPT.0 }
@@ -62,8 +62,9 @@ impl Planner {
             self.kept += 1;
             return Ok(plan.clone());
         }
-        let plan = self.try_out(&look, &pieces(block, self.trial.0, self.trial.1), compressors)?;
-        self.last = Some((look, plan.clone()));
+        let sample = pieces(block, self.trial.0, self.trial.1);
+        let plan = self.try_out(look, &sample, &compressors.list)?;
+        self.last = Some((look.clone(), plan.clone()));
         self.kept = 0;
         Ok(plan)
     }

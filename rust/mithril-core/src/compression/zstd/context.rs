@@ -15,6 +15,8 @@ pub(super) struct Settings {
     pub(super) max_window_log: u32,
     /// The window that is written, where it is not the level's.
     pub(super) window_log: Option<u32>,
+    /// Whether bytes are only coded by how often they come, without a search for matches.
+    pub(super) entropy_only: bool,
     pub(super) dictionary: Option<Arc<Dictionary>>,
 }
 
@@ -31,6 +33,13 @@ impl Settings {
         context.set_parameter(CParameter::ChecksumFlag(self.checksum)).map_err(failed)?;
         if let Some(log) = self.window_log {
             context.set_parameter(CParameter::WindowLog(log)).map_err(failed)?;
+        }
+        if self.entropy_only {
+            // The smallest table for the longest matches that the strategy knows: next to none is
+            // found, and then the search takes ever longer steps. Levels below zero search as little,
+            // but do not code literals either.
+            context.set_parameter(CParameter::HashLog(6)).map_err(failed)?;
+            context.set_parameter(CParameter::MinMatch(7)).map_err(failed)?;
         }
         if let Some(dictionary) = &self.dictionary {
             context.load_dictionary(dictionary.bytes()).map_err(failed)?;

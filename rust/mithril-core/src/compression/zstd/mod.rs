@@ -102,6 +102,7 @@ impl ZstdCompressor {
             checksum: true,
             max_window_log: DEFAULT_MAX_WINDOW_LOG,
             window_log: None,
+            entropy_only: false,
             dictionary: dict.filter(|dict| !dict.is_empty()).map(Dictionary::new).map(Arc::new),
         };
         Self { settings, max_output_size: None, contexts: Contexts::default() }
@@ -168,6 +169,13 @@ impl ZstdCompressor {
     /// Looks for matches in the last `2^log` bytes, in place of as many as the level has.
     pub(super) fn with_window_log(mut self, log: u32) -> Self {
         self.settings.window_log = Some(log);
+        self.contexts = Contexts::default();
+        self
+    }
+
+    /// Codes bytes by how often they come, and looks for no matches; the level is to be 1.
+    pub(super) fn with_entropy_only(mut self) -> Self {
+        self.settings.entropy_only = true;
         self.contexts = Contexts::default();
         self
     }
