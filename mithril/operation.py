@@ -8,12 +8,14 @@ ends.
 
 from __future__ import annotations
 
-import asyncio
 import atexit
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from mithril import _native
+
+if TYPE_CHECKING:
+    import asyncio
 
 T = TypeVar("T")
 
@@ -71,7 +73,9 @@ async def run(operation: _native.Operation[T]) -> T:
     if operation.poll():
         # Done at once, as in memory: the loop need not turn.
         return operation.wait()
-    loop = asyncio.get_running_loop()
+    from asyncio import get_running_loop  # noqa: PLC0415 - an import of mithril is to be quick
+
+    loop = get_running_loop()
     mailbox = _mailboxes.get(loop)
     if mailbox is None:
         for other in [loop for loop in _mailboxes if loop.is_closed()]:
