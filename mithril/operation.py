@@ -8,7 +8,6 @@ ends.
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,6 +16,7 @@ from weakref import WeakKeyDictionary
 from mithril import _native
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Coroutine
 
 T = TypeVar("T")
@@ -105,7 +105,9 @@ async def run(operation: _native.Operation[T]) -> T:
     if operation.poll() or getattr(_thread, "is_waiting", False):
         # Done at once, as in memory: the loop need not turn. Or there is none: see `run_here`.
         return operation.wait()
-    loop = asyncio.get_running_loop()
+    from asyncio import get_running_loop  # noqa: PLC0415 - an import of mithril is to be quick
+
+    loop = get_running_loop()
     mailbox = _mailboxes.get(loop)
     if mailbox is None:
         for other in [loop for loop in _mailboxes if loop.is_closed()]:

@@ -190,10 +190,11 @@ def test_arrays_come_back(array: Any) -> None:
 OPTIONAL = ["tqdm", "ml_dtypes", "pandas", "pyarrow", "polars", "torch", "IPython", "fsspec"]
 
 
-def test_importing_the_package_imports_no_optional_one() -> None:
+def test_importing_the_package_imports_no_optional_one_and_nothing_slow() -> None:
+    slow = ["numpy", "asyncio", "multiprocessing"]
     program = f"""
 import sys, mithril
-print(*[name for name in {[*OPTIONAL, "numpy", "multiprocessing"]} if name in sys.modules])
+print(*[name for name in {[*OPTIONAL, *slow]} if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert done.stdout.split() == []

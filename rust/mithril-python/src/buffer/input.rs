@@ -105,14 +105,13 @@ impl Input {
     /// Bytes that nothing can change: `header`, and a copy of these behind it.
     pub(crate) fn into_bytes_after(self, py: Python, header: &[u8]) -> Bytes {
         py.detach(|| {
-            let mut bytes = BytesMut::with_capacity(header.len() + self.len());
-            bytes.extend_from_slice(header);
+            // Fresh pages are zero already: they are written once.
+            let mut bytes = BytesMut::zeroed(header.len() + self.len());
+            let (front, back) = bytes.split_at_mut(header.len());
+            front.copy_from_slice(header);
             match self {
-                Self::Fixed(data) => bytes.extend_from_slice(&data),
-                Self::Changing(buffer) => {
-                    bytes.resize(header.len() + buffer.0.len_bytes(), 0);
-                    buffer.read(0, bytes.get_mut(header.len()..).unwrap_or_default());
-                }
+                Self::Fixed(data) => back.copy_from_slice(&data),
+                Self::Changing(buffer) => buffer.read(0, back),
             }
             bytes.freeze()
         })
