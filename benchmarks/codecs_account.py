@@ -76,6 +76,11 @@ def account(measured: list[Measured], *, quick: bool) -> str:
             "is, by the medians and in brackets by the fastest."
         ),
     ]
+    if os.getloadavg()[2] > 2 * (os.cpu_count() or 1):
+        lines.append(
+            "- The machine was busy with other work: speeds are far below its own, and ratios "
+            "uncertain."
+        )
     if quick:
         lines.append("- Small sizes (`--quick`): for trying, not for quoting.")
     for part, rows in groupby(measured, lambda row: row.part):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from mithril import _native
 from mithril.operation import run
 
@@ -36,6 +34,7 @@ def compress_array(array: npt.ArrayLike) -> Bytes:
         InvalidArgumentException: The elements are of another type; also a ValueError.
 
     Example:
+        >>> import numpy as np
         >>> weights = np.linspace(-1, 1, 100_000, dtype="float32").reshape(100, 1000)
         >>> data = compress_array(weights)
         >>> len(data) < weights.nbytes
@@ -79,6 +78,8 @@ async def decompress_array_async(
 
 
 def _begin(array: npt.ArrayLike) -> Operation[Bytes]:
+    import numpy as np  # noqa: PLC0415 - an import of mithril need not wait for numpy
+
     plain = np.asarray(array)
     if not plain.dtype.isnative:
         plain = plain.astype(plain.dtype.newbyteorder("="))

@@ -1,6 +1,6 @@
 //! Hash functions against published vectors, and against themselves in pieces.
 
-use mithril_core::{Blake3Hash, HashFunction, Sha256Hash, XxHash, XxHash3};
+use mithril_core::{Blake3Hash, HashFunction, Hasher, Sha256Hash, XxHash, XxHash3};
 use proptest::prelude::*;
 
 fn functions() -> [Box<dyn HashFunction>; 4] {
@@ -79,7 +79,7 @@ proptest! {
             let (mut bytes, mut number) = (function.hasher(), function.hasher());
             for cut in cuts.windows(2) {
                 bytes.update(&data[cut[0]..cut[1]]);
-                let early = bytes.try_clone().map(mithril_core::Hasher::finalize);
+                let early = bytes.try_clone().map(Hasher::finalize);
                 prop_assert_eq!(early, Some(function.hash(&data[..cut[1]])));
                 number.update(&data[cut[0]..cut[1]]);
             }

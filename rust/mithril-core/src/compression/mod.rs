@@ -5,7 +5,7 @@
 //! | [`ZstdCompressor`] | those of the command `zstd` | text and JSON; dictionaries for small objects |
 //! | [`Lz4Compressor`] | those of the command `lz4` | where time counts more than size |
 //! | [`AdaptiveCompressor`] | [its own](adaptive) | tensors, mixed and unknown data |
-//! | [`compress_array`] | [a header](array), and the adaptive ones | arrays whose type and shape come back |
+//! | [`compress_array`] | [a header](mod@array), and the adaptive ones | arrays whose type and shape come back |
 //!
 //! Frames that are written carry a checksum, and their content's size where it is known beforehand.
 //! Several frames one after the other are read as one content, skippable frames are skipped.
