@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-import numpy as np
-
 from mithril import _native
 from mithril._native import Bytes
 from mithril.compression.file import CompressWriter, DecompressReader
@@ -355,6 +353,7 @@ class AdaptiveCompressor(Compressor):
 
     Example:
         >>> import numpy as np
+        >>> import numpy as np
         >>> weights = np.random.default_rng(1).normal(size=100_000).astype("float32")
         >>> adaptive = AdaptiveCompressor("float32")
         >>> frame = adaptive.compress(weights)
@@ -377,4 +376,8 @@ class AdaptiveCompressor(Compressor):
 
 def _name_of(dtype: npt.DTypeLike) -> str:
     # bfloat16 has no name in numpy before ml_dtypes is imported, and the engine knows it.
-    return dtype if isinstance(dtype, str) else np.dtype(dtype).name
+    if isinstance(dtype, str):
+        return dtype
+    import numpy as np  # noqa: PLC0415 - an import of mithril need not wait for numpy
+
+    return np.dtype(dtype).name

@@ -12,8 +12,6 @@ the shared key: each pad is used once, since its nonce is random.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 import os
 from typing import Any
@@ -41,6 +39,8 @@ def unseal(config: dict[str, Any]) -> dict[str, Any]:
     if _SEALED not in config:
         return config
     open_ = {name: value for name, value in config.items() if name != _SEALED}
+    import hmac  # noqa: PLC0415 - as in `_hash`
+
     code, body = config[_SEALED][:_CODE], config[_SEALED][_CODE:]
     if not hmac.compare_digest(code, _code(body)):
         return open_
@@ -57,17 +57,21 @@ def _key(purpose: bytes) -> bytes:
     import multiprocessing  # noqa: PLC0415 - 10 ms that an import of mithril need not take
 
     shared = bytes(multiprocessing.current_process().authkey)
-    return hashlib.blake2b(shared, key=b"mithril " + purpose).digest()
+    return _hash(shared, b"mithril " + purpose)
 
 
 def _with_pad(text: bytes, nonce: bytes) -> bytes:
     key = _key(b"pad")
     blocks = range(-(-len(text) // _BLOCK))
-    pad = b"".join(
-        hashlib.blake2b(nonce + block.to_bytes(8, "little"), key=key).digest() for block in blocks
-    )
+    pad = b"".join(_hash(nonce + block.to_bytes(8, "little"), key) for block in blocks)
     return bytes(one ^ two for one, two in zip(text, pad, strict=False))
 
 
 def _code(body: bytes) -> bytes:
-    return hashlib.blake2b(body, key=_key(b"code"), digest_size=_CODE).digest()
+    return _hash(body, _key(b"code"), _CODE)
+
+
+def _hash(data: bytes, key: bytes, size: int = _BLOCK) -> bytes:
+    import hashlib  # noqa: PLC0415 - 5 ms that an import of mithril need not take
+
+    return hashlib.blake2b(data, key=key, digest_size=size).digest()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import uuid
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
@@ -136,7 +135,7 @@ class MemoryStorage(_Configured):
 
     def __init__(self) -> None:
         """Make an empty store."""
-        self._open({"kind": "memory", "name": uuid.uuid4().hex})
+        self._open({"kind": "memory", "name": os.urandom(16).hex()})
 
 
 class S3Storage(_Configured):
