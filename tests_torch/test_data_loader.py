@@ -36,6 +36,8 @@ class Rows(Dataset[torch.Tensor]):
         return [torch.tensor(np.frombuffer(memoryview(data), "int64")) for data in objects]
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create 4 worker processes:UserWarning")
+@pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
 @pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
 @pytest.mark.parametrize("persistent", [False, True])
 def test_four_workers_read_every_row(method: str, persistent: bool, tmp_path: Path) -> None:
