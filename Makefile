@@ -23,7 +23,7 @@ embedded_python = $(shell $(BIN)/python -c 'from sysconfig import get_config_var
 	var("Py_ENABLE_SHARED") and print("LD_LIBRARY_PATH=%s PYTHONPATH=%s" % (var("LIBDIR"), get_path("purelib")))')
 
 .PHONY: help build demo test test-rust test-package test-python test-datasets test-torch package fuzz soak \
-	extension lint api deny format bench-codecs bench-dedup bench-compression bench-minhash bench-storage clean
+	extension lint api deny format bench bench-codecs bench-dedup bench-compression bench-minhash bench-storage clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -85,6 +85,7 @@ lint: $(VENV)/.built ## check format, lints and types
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
+	$(BIN)/basedpyright
 	$(BIN)/stubtest mithril._native --mypy-config-file pyproject.toml --allowlist tests_py/stubtest_allowlist.txt
 
 api: ## accept the public API of mithril-core as it is now
@@ -106,6 +107,8 @@ bench-dedup: $(VENV)/.built ## time the whole command on the changelogs and docu
 
 bench-compression: ## time the compressors on text, JSON, tensors, zeros, random and compressed data
 	cargo bench --locked --package mithril-core --bench compression
+
+bench: bench-codecs bench-storage ## time hashing, compression and stores beside other packages
 
 bench-codecs: $(VENV)/.built $(VENV)/.bench ## time hashing and compression beside other packages (ARGUMENTS=--quick tries it)
 	$(BIN)/python benchmarks/bench_codecs.py $(ARGUMENTS)

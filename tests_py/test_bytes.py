@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import pickle
 import re
 import struct
+import threading
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import mithril
 from mithril import Bytes
 
 
@@ -137,3 +140,35 @@ def test_they_survive_pickling(protocol: int) -> None:
 def test_repr_is_short() -> None:
     assert repr(Bytes(b"abc")) == "Bytes(b'abc')"
     assert repr(Bytes(b"x" * 1000)).endswith("... 1000 bytes)")
+
+
+def test_what_another_thread_writes_meanwhile_is_one_value_or_the_other() -> None:
+    """Bytes that change while they are read are copied: old or new, and the copy stays as it is."""
+    array = np.zeros(1 << 22, "uint8")
+    done = threading.Event()
+
+    def write() -> None:
+        while not done.is_set():
+            array[:] = 1
+            array[:] = 0
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    store = mithril.MemoryStorage()
+    zstd = mithril.ZstdCompressor()
+    try:
+        for _ in range(20):
+            data = Bytes(array)
+            before = hashlib.sha256(data).digest()
+            assert set(np.unique(np.frombuffer(memoryview(data), "uint8"))) <= {0, 1}
+            store.put("key", array)
+            copy = bytes(store.get("key"))
+            assert set(copy) <= {0, 1}
+            assert len(mithril.Blake3Hash().hash(array)) == 32
+            assert set(bytes(zstd.decompress(zstd.compress(array)))) <= {0, 1}
+            mithril.MinHasher(16).hash_column([str(array[0])])
+            assert hashlib.sha256(data).digest() == before
+            assert store.get("key") == copy
+    finally:
+        done.set()
+        writer.join()

@@ -91,7 +91,7 @@ class ContentAddressedStore:
         self._store = check_storage(store)
         self._hash = hash
         self._compressor = compressor
-        self._level = level
+        self._level: Level = level
         self._native = _native.ContentAddressedStore(
             self._store._native,  # noqa: SLF001 - the engine's store, which it stands on
             encode(hash=hash, compressor=compressor, level=level),

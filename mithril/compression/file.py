@@ -29,6 +29,7 @@ class Readable(Protocol):
 
     def read(self, size: int, /) -> Buffer:
         """Return at most so many bytes; none at the end."""
+        ...
 
 
 class CompressWriter(io.RawIOBase):

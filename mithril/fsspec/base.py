@@ -1,5 +1,7 @@
 """What a filesystem over stores is: where its paths lead, and how it is compared and pickled."""
 
+# fsspec has no types: what its methods take and return is guessed from their bodies.
+# pyright: reportIncompatibleMethodOverride=false, reportIncompatibleVariableOverride=false
 from __future__ import annotations
 
 import os

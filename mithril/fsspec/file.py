@@ -1,5 +1,7 @@
 """Objects as files of fsspec."""
 
+# fsspec has no types: what its methods take and return is guessed from their bodies.
+# pyright: reportIncompatibleMethodOverride=false, reportIncompatibleVariableOverride=false
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any

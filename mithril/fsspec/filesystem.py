@@ -1,5 +1,7 @@
 """Objects of stores, one and many, read and written as fsspec does."""
 
+# fsspec has no types: what its methods take and return is guessed from their bodies.
+# pyright: reportIncompatibleMethodOverride=false, reportIncompatibleVariableOverride=false
 from __future__ import annotations
 
 import contextlib

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
 
 from mithril.operation import run
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Iterable
     from types import TracebackType
     from typing import IO, Self
 
@@ -126,10 +125,10 @@ def pieces(source: Source) -> Iterator[BytesLike]:
         raise TypeError("the file gives text, not bytes: open it with mode 'rb'")
     elif isinstance(source, str):
         raise TypeError("bytes are needed, not str: encode it, or pass a pathlib.Path for a file")
-    elif hasattr(source, "read"):
-        while piece := source.read(PIECE):
+    elif (read := getattr(source, "read", None)) is not None:
+        while piece := read(PIECE):
             yield piece
-    elif hasattr(source, "__iter__"):
+    elif isinstance(source, Iterable):
         yield from source
     else:
         kind = type(source).__name__
@@ -150,7 +149,7 @@ def upload(native: _native.Upload[T], source: Source) -> T:
 async def upload_async(native: _native.Upload[T], source: AsyncSource) -> T:
     """As `upload`, and from asynchronous iterables too."""
     try:
-        if hasattr(source, "__aiter__"):
+        if isinstance(source, AsyncIterable):
             async for piece in source:
                 await run(native.write(piece))
         else:
