@@ -140,13 +140,14 @@ $(VENV)/.datasets: $(VENV)/.tools
 	$(BIN)/python -m pip install --quiet --group datasets
 	touch $@
 
-# The packages that benchmarks compare with; one without a wheel for this machine is left out.
+# The packages that benchmarks compare with; one that neither has a wheel for this machine nor compiles
+# here is left out.
 $(VENV)/.bench: $(VENV)/.tools
 	$(BIN)/python -m pip install --quiet --group bench
 	@$(BIN)/python -c 'import tomllib; \
 		print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["bench-peers"], sep="\n")' | \
 	while read -r package; do \
-		$(BIN)/python -m pip install --quiet --no-deps --only-binary :all: "$$package" || \
+		$(BIN)/python -m pip install --quiet --no-deps --prefer-binary "$$package" || \
 			echo "$$package cannot be installed here: the benchmark leaves it out"; \
 	done
 	touch $@
