@@ -36,10 +36,10 @@ demo: $(VENV)/.built ## deduplicate the source files of the crates that the buil
 test: test-rust test-package test-python ## run every test
 
 test-rust: $(VENV)/.tools ## run the tests of the crates, their examples and their documentation
-	cargo test --release --locked --workspace --quiet
 	$(if $(embedded_python),PYO3_PYTHON=$(CURDIR)/$(BIN)/python $(embedded_python) \
-		cargo test --release --locked --quiet -p mithril-core --doc --features python src/python,\
-		@echo "the examples of mithril_core::python were not run: this Python has no shared library")
+		cargo test --release --locked --workspace --quiet,\
+		@echo "the examples of mithril_core::python are not run: this Python has no shared library"; \
+		cargo test --release --locked --quiet)
 
 # An extension module of another project, with the versions of this one; the tests of Python use it.
 extension: $(VENV)/.tools
