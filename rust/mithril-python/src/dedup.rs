@@ -1,7 +1,7 @@
 //! Deduplication from Python.
 
 use crate::table::PyTable;
-use crate::{column, error, interrupt};
+use crate::{column, error, interrupt, numpy_api};
 use mithril_core::{CallbackProgress, ConsoleProgress, NoopProgress, ProgressReporter};
 use mithril_dedup::{Control, DedupOptions, Deduplicator, FileOptions, Report};
 use numpy::{IntoPyArray, PyArray1};
@@ -24,6 +24,7 @@ pub(crate) fn deduplicate<'py>(
 ) -> PyResult<(Bound<'py, PyArray1<bool>>, PyTable, String)> {
     let py = column.py();
     let options: DedupOptions = parse_options(options)?;
+    numpy_api::import(py)?;
     let by = by.map(column::values).transpose()?;
     let documents = column::documents(column)?;
     let (outcome, table) = run(py, &progress, |control| {

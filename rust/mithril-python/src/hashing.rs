@@ -4,7 +4,7 @@
 
 use crate::buffer::Input;
 use crate::interrupt::{self, Signals};
-use crate::{column, error};
+use crate::{column, error, numpy_api};
 use mithril_core::{Blake3Hash, HashFunction, Hasher, Sha256Hash, XxHash, XxHash3, par_compute};
 use mithril_dedup::{Control, DedupError, hash_rows};
 use numpy::{IntoPyArray, PyArray1};
@@ -394,6 +394,7 @@ pub(crate) fn hash_column<'py>(
 ) -> PyResult<Bound<'py, PyArray1<u64>>> {
     let py = column.py();
     let function = Named::of(py, name)?.function;
+    numpy_api::import(py)?;
     let chunks = column::byte_chunks(column)?;
     let bytes = chunks.iter().map(|chunk| chunk.get_array_memory_size()).sum();
     let hashes = watched(py, bytes, |stop| {

@@ -17,6 +17,7 @@ mod fork;
 mod hashing;
 mod interrupt;
 mod minhash;
+mod numpy_api;
 mod operation;
 mod storage;
 mod table;

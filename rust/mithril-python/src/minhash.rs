@@ -2,7 +2,7 @@
 
 use crate::dedup::parse_options;
 use crate::tokens::{self, Tokens, Values};
-use crate::{column, error, interrupt};
+use crate::{column, error, interrupt, numpy_api};
 use mithril_core::minhash::{DatasketchScheme, Scheme};
 use mithril_core::{MinHashSignature, MinHasher};
 use mithril_dedup::{Banding, Control, DedupError, DedupOptions, HashColumn, Threads};
@@ -151,6 +151,7 @@ impl PyMinHasher {
             ..parse_options::<DedupOptions>(options)?
         };
         let banding = check(py, options.banding())?;
+        numpy_api::import(py)?;
         let documents = column::documents(column)?;
         let values = run(py, options.threads, |control| {
             self.hasher.band_column(&documents, options.shingling, banding, control)
@@ -241,8 +242,8 @@ fn filled(
     threads: Option<usize>,
     fill: impl FnOnce(&mut [u64], Control) -> mithril_dedup::Result<()> + Send,
 ) -> PyResult<Bound<PyArray2<u64>>> {
-    let numpy = py.import("numpy")?;
-    let array = numpy.call_method1("empty", ((rows, width), "uint64")).map_err(|_| {
+    numpy_api::import(py)?;
+    let array = py.import("numpy")?.call_method1("empty", ((rows, width), "uint64")).map_err(|_| {
         let message = format!(
             "{rows} rows of {width} values each do not fit into memory: take fewer rows at a time"
         );

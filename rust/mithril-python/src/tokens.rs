@@ -1,6 +1,7 @@
 //! Tokens on their way in: arrays and other buffers without a copy, sequences of integers with one.
 
 use crate::error;
+use crate::numpy_api::{self, as_array};
 use numpy::{
     PyArray1, PyArrayDescrMethods, PyArrayMethods, PyReadonlyArray1, PyUntypedArray,
     PyUntypedArrayMethods,
@@ -37,6 +38,8 @@ pub(crate) fn tokens<'py>(tokens: &Bound<'py, PyAny>) -> PyResult<Tokens<'py>> {
 
 /// As [`tokens`], for an argument of another name.
 pub(crate) fn named<'py>(name: &str, argument: &Bound<'py, PyAny>) -> PyResult<Tokens<'py>> {
+    // What is made of tokens is an array.
+    numpy_api::import(argument.py())?;
     let Some(array) = array(argument)? else {
         return collect(name, argument);
     };
@@ -91,7 +94,7 @@ pub(crate) fn offsets(argument: &Bound<PyAny>) -> PyResult<Vec<usize>> {
 /// The array that an object is, or that its buffer can be seen as; `None` for an object of neither
 /// kind and for an array of objects.
 fn array<'py>(argument: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyUntypedArray>>> {
-    let array = if let Ok(array) = argument.cast::<PyUntypedArray>() {
+    let array = if let Some(array) = as_array(argument) {
         array.clone()
     } else if let Ok(view) = PyMemoryView::from(argument) {
         let numpy = argument.py().import("numpy")?;
@@ -157,7 +160,7 @@ fn items<'py>(name: &str, argument: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'p
 
 fn is_integer(item: &Bound<PyAny>) -> bool {
     // Arrays of numpy have the method too, for the sake of those without a dimension.
-    item.hasattr("__index__").unwrap_or(false) && item.cast::<PyUntypedArray>().is_err()
+    item.hasattr("__index__").unwrap_or(false) && as_array(item).is_none()
 }
 
 fn integer(item: &Bound<PyAny>, name: impl Fn() -> String) -> PyResult<u64> {

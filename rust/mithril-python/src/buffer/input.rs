@@ -12,10 +12,10 @@
 )]
 
 use super::PyRustBytes;
+use crate::numpy_api::as_array;
 use bytes::{Bytes, BytesMut};
 use mithril_core::par_compute;
 use mithril_core::runtime::PerProcess;
-use numpy::PyUntypedArray;
 use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::{PyBufferError, PyTypeError};
 use pyo3::prelude::*;
@@ -237,9 +237,7 @@ fn copy_of_view(object: &Bound<PyAny>) -> PyResult<Input> {
 
 /// The bytes of a numpy array as an array of bytes; `None` for another object.
 fn numpy_bytes<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
-    if object.cast::<PyUntypedArray>().is_err()
-        || object.getattr("dtype")?.getattr("hasobject")?.extract()?
-    {
+    if as_array(object).is_none() || object.getattr("dtype")?.getattr("hasobject")?.extract()? {
         return Ok(None);
     }
     let numpy = object.py().import("numpy")?;
@@ -260,7 +258,7 @@ fn part_of_bytes(object: &Bound<PyAny>, buffer: &PyUntypedBuffer) -> Option<Byte
             held(bytes)
         } else if let Ok(bytes) = object.cast::<PyRustBytes>() {
             bytes.get().0.clone()
-        } else if object.cast::<PyUntypedArray>().is_ok() {
+        } else if as_array(&object).is_some() {
             object = object.getattr("base").ok()?;
             continue;
         } else {

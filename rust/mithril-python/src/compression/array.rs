@@ -5,6 +5,7 @@ use super::{fail, to_python};
 use crate::buffer::Input;
 use crate::compute::compute;
 use crate::error::Place;
+use crate::numpy_api;
 use crate::operation::PyOperation;
 use bytes::Bytes;
 use mithril_core::{ArrayHeader, DType};
@@ -59,6 +60,7 @@ fn array<'py>(
             .getattr("bfloat16")?,
         dtype => py.import("numpy")?.call_method1("dtype", (dtype.to_numpy_str(),))?,
     };
+    numpy_api::import(py)?;
     let shape = PyTuple::new(py, &header.shape)?;
     let flat = elements.into_pyarray(py).call_method1("view", (dtype,))?;
     flat.call_method1("reshape", (shape,))
