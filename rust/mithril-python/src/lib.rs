@@ -77,6 +77,6 @@ mod _native {
     #[pyfunction]
     fn shutdown(py: Python<'_>, seconds: f64) -> bool {
         let timeout = Duration::try_from_secs_f64(seconds).unwrap_or_default();
-        py.detach(|| mithril_core::runtime::shutdown(timeout))
+        py.detach(|| super::operation::shutdown(timeout))
     }
 }

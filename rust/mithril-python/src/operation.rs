@@ -15,9 +15,21 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use std::future::Future;
 use std::mem;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 use tokio::task::AbortHandle;
+
+/// Whether the interpreter is on its way out. What is under way in a daemon's loop is then left
+/// without an answer, which would only be an exception that nobody waits for any more.
+static ENDING: AtomicBool = AtomicBool::new(false);
+
+/// Stops what is under way; whether all of it has ended in time.
+pub(crate) fn shutdown(timeout: Duration) -> bool {
+    ENDING.store(true, Ordering::Relaxed);
+    mithril_core::runtime::shutdown(timeout)
+}
 
 /// An outcome that has yet to become a Python object.
 pub(crate) type Answer = Box<dyn FnOnce(Python<'_>) -> PyResult<Py<PyAny>> + Send>;
@@ -99,6 +111,11 @@ impl PyOperation {
     /// Hands the work to the runtime; its answer will be in the mailbox under `number`.
     fn start(&self, mailbox: &PyMailbox, number: u64) -> PyResult<()> {
         let State::Fresh(work) = self.take() else { return Err(used()) };
+        if ENDING.load(Ordering::Relaxed) {
+            return Err(PyRuntimeError::new_err(
+                "the interpreter is ending: only the synchronous methods still work",
+            ));
+        }
         let envelope = Envelope { mail: Arc::clone(&mailbox.mail), id: number, answer: None };
         let task = mithril_core::spawn(async move {
             envelope.post(work.await);
@@ -241,6 +258,9 @@ impl Envelope {
 
 impl Drop for Envelope {
     fn drop(&mut self) {
+        if self.answer.is_none() && ENDING.load(Ordering::Relaxed) {
+            return;
+        }
         let lost: Answer =
             Box::new(|_| Err(PyRuntimeError::new_err("the work was stopped before its end")));
         self.mail.post(self.id, self.answer.take().unwrap_or(lost));
