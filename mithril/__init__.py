@@ -28,7 +28,7 @@ from mithril.compression import (
     decompress_array_async,
 )
 from mithril.config import CoreConfig
-from mithril.dedup import DedupResult, deduplicate
+from mithril.dedup import deduplicate
 from mithril.exceptions import (
     AccessDeniedException,
     CasException,
@@ -47,6 +47,7 @@ from mithril.exceptions import (
     StorageException,
     StoreConnectionException,
 )
+from mithril.explain import Explanation, explain_removed
 from mithril.files import dedup_files
 from mithril.hashing import (
     Blake3Hash,
@@ -64,7 +65,8 @@ from mithril.hashing import (
     xxh64,
 )
 from mithril.minhash import MinHasher
-from mithril.report import Report
+from mithril.report import Audit, Report
+from mithril.result import Cluster, DedupResult
 from mithril.signature import MinHashSignature
 from mithril.storage import (
     ByteStream,
@@ -82,11 +84,13 @@ from mithril.types import DType, TensorMeta, bytes_to_numpy, numpy_to_bytes
 __all__ = [
     "AccessDeniedException",
     "AdaptiveCompressor",
+    "Audit",
     "Blake3Hash",
     "ByteStream",
     "Bytes",
     "CasException",
     "CasStats",
+    "Cluster",
     "CompressionException",
     "Compressor",
     "ContentAddressedStore",
@@ -96,6 +100,7 @@ __all__ = [
     "Damage",
     "DedupException",
     "DedupResult",
+    "Explanation",
     "GcsStorage",
     "HashFunction",
     "Hasher",
@@ -136,6 +141,7 @@ __all__ = [
     "decompress_array_async",
     "dedup_files",
     "deduplicate",
+    "explain_removed",
     "hash_column",
     "hash_many",
     "numpy_to_bytes",

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from mithril import __version__
 from mithril.exceptions import InvalidArgumentException, MithrilException
+from mithril.explain import explain_removed
 from mithril.files import dedup_files
 
 if TYPE_CHECKING:
@@ -33,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, _terminated)
     try:
-        _dedup(options)
+        options.run(options)
+        sys.stdout.flush()
     except InvalidArgumentException as error:
         print(f"mithril: error: {error}", file=sys.stderr)
         return WRONG_USE
@@ -69,6 +73,8 @@ def _dedup(options: argparse.Namespace) -> None:
         collapse_digits=options.collapse_digits,
         verify=options.verify,
         keep=options.keep,
+        cluster=options.cluster,
+        audit=options.audit,
         input_format=options.input_format,
         format=options.format,
         threads=options.threads,
@@ -81,7 +87,14 @@ def _dedup(options: argparse.Namespace) -> None:
     elif not options.quiet:
         print(report)
         print(f"\nsurviving rows, duplicates.parquet and report.json are in {options.output}")
-    sys.stdout.flush()
+
+
+def _explain(options: argparse.Namespace) -> None:
+    explanation = explain_removed(options.directory, options.row)
+    if options.json:
+        print(json.dumps(asdict(explanation), ensure_ascii=False))
+    else:
+        print(explanation)
 
 
 def _terminated(_number: int, _frame: FrameType | None) -> NoReturn:
@@ -105,6 +118,28 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"mithril {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add_dedup(commands)
+    _add_explain(commands)
+    return parser
+
+
+def _add_explain(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    explain = commands.add_parser(
+        "explain",
+        help="say why a row was removed",
+        description=(
+            "Say for which row a row was removed, and what the two have in common; the texts are "
+            "read from the input of the run."
+        ),
+    )
+    explain.set_defaults(run=_explain)
+    add = explain.add_argument
+    add("directory", metavar="DIR", help="folder that mithril dedup has written")
+    add("row", metavar="ROW", help="id of the row in duplicates.parquet; else its number")
+    add("--json", action="store_true", help="print the explanation as JSON")
+
+
+def _add_dedup(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     dedup = commands.add_parser(
         "dedup",
         help="remove near-duplicates from files",
@@ -115,6 +150,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         argument_default=None,
     )
+    dedup.set_defaults(run=_dedup)
     add = dedup.add_argument
     add(
         "input",
@@ -178,10 +214,22 @@ def _parser() -> argparse.ArgumentParser:
         metavar="WHICH",
         help="row to keep of several alike: first, longest, max:COLUMN or min:COLUMN",
     )
+    add(
+        "--cluster",
+        choices=["direct", "components"],
+        default="direct",
+        help="remove rows for a match with the row kept, or also along chains of matches",
+    )
 
     running = dedup.add_argument_group("running")
     add = running.add_argument
+    add(
+        "--audit",
+        type=int,
+        default=0,
+        metavar="N",
+        help="compare N documents with all others to estimate the recall",
+    )
     add("--threads", type=int, metavar="N", help="threads; else all of the machine's")
     add("--json", action="store_true", help="print the report as JSON")
     add("--quiet", action="store_true", help="print errors only")
-    return parser

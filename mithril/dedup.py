@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from mithril import _native
+from mithril.exceptions import of_kind
 from mithril.options import encode
 from mithril.progress import reporting
 from mithril.report import Report
+from mithril.result import DedupResult, choose
 from mithril.table import Table
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
+    from collections.abc import Callable
 
     from mithril.progress import Progress
 
@@ -22,23 +23,8 @@ UnicodeForm: TypeAlias = Literal["nfc", "nfkc"]
 Verify: TypeAlias = Literal["exact", "signature", "none"]
 
 
-@dataclass(frozen=True, eq=False)
-class DedupResult:
-    """What `deduplicate` found."""
-
-    keep: npt.NDArray[np.bool_]
-    """For each row whether it is kept; shape (rows,)."""
-    duplicates: Table
-    """The removed rows: ``row``, ``kept_row`` (both from zero), ``jaccard``, ``exact_copy``."""
-    report: Report
-    """The account of the run."""
-
-    def __repr__(self) -> str:
-        """Say how many rows are kept and removed."""
-        return f"<mithril.DedupResult: {self.report.kept:,} kept, {self.report.removed:,} removed>"
-
-    def _repr_html_(self) -> str:
-        return self.report._repr_html_() + self.duplicates._repr_html_()
+Keep: TypeAlias = Literal["first", "longest", "max", "min"]
+ClusterRule: TypeAlias = Literal["direct", "components"]
 
 
 def deduplicate(
@@ -57,8 +43,10 @@ def deduplicate(
     strip_punctuation: bool = False,
     collapse_digits: bool = False,
     verify: Verify = "exact",
-    keep: Literal["first", "longest", "max", "min"] = "first",
+    keep: Keep | Callable[[list[int]], int] = "first",
     by: object | None = None,
+    cluster: ClusterRule = "direct",
+    audit: int = 0,
     threads: int | None = None,
     progress: Progress = None,
 ) -> DedupResult:
@@ -98,8 +86,16 @@ def deduplicate(
             the signatures, ``"none"`` nothing.
         keep: Which of several rows alike is kept: the ``"first"``, the ``"longest"`` in
             characters, or the one with the ``"max"`` or ``"min"`` value in `by`. The first among
-            equals.
+            equals. Or a function: it is called with the rows of each cluster that the first rows
+            make, ascending, and returns one of them; then all is decided once more, with these
+            before all others.
         by: A value for each row, for ``keep="max"`` and ``"min"``.
+        cluster: ``"direct"``: a row is removed for a verified match with the very row that is kept.
+            ``"components"``: rows that verified pairs link, over however many others, are one
+            cluster, of which the first stays; its similarity to the others may be anything. Such
+            chains grow together what nobody would call alike: look at `DedupResult.least_similar`.
+        audit: How many documents are compared with all others afterwards, to estimate the recall:
+            `Report.audit`.
         threads: The number of threads; all of the machine's if None.
         progress: True for a bar: that of tqdm if it is installed (in a notebook one for notebooks),
             and else ``"console"``, one on the terminal. Or a bar of tqdm, which is set back for
@@ -119,7 +115,7 @@ def deduplicate(
         >>> result.keep.tolist()
         [True, False, True]
     """
-    options = encode(
+    options = dict(  # noqa: C408 - as they are spelt everywhere
         threshold=threshold,
         recall=recall,
         permutations=permutations,
@@ -133,9 +129,29 @@ def deduplicate(
         strip_punctuation=strip_punctuation,
         collapse_digits=collapse_digits,
         verify=verify,
-        keep=keep,
+        cluster=cluster,
+        audit=audit,
         threads=threads,
     )
-    with reporting(progress) as report_to:
-        keep_mask, duplicates, report = _native.deduplicate(column, by, options, report_to)
-    return DedupResult(keep_mask, Table(duplicates), Report.from_json(report))
+
+    def run(keep: str, by: object | None) -> DedupResult:
+        with reporting(progress) as report_to:
+            found, engine = _native.deduplicate(column, by, encode(keep=keep, **options), report_to)
+        mask, duplicates, report = found
+        return DedupResult(mask, Table(duplicates), Report.from_json(report), engine)
+
+    if not callable(keep):
+        return run(keep, by)
+    if by is not None:
+        message = "by is for keep='max' and keep='min'; a function chooses by itself"
+        raise of_kind("invalid_argument", message)
+    column = _to_read_twice(column)
+    first = run("first", None)
+    chosen = choose(first.clusters(), keep, len(first.keep))
+    return run("max", chosen)._with_options(keep="function")  # noqa: SLF001
+
+
+def _to_read_twice(column: object) -> object:
+    """Collect what can be iterated over only once."""
+    has_arrow = hasattr(column, "__arrow_c_stream__") or hasattr(column, "__arrow_c_array__")
+    return list(column) if isinstance(column, Iterator) and not has_arrow else column

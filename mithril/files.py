@@ -13,7 +13,7 @@ from mithril.report import Report
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mithril.dedup import Shingle, UnicodeForm, Verify
+    from mithril.dedup import ClusterRule, Shingle, UnicodeForm, Verify
     from mithril.progress import Progress
 
 
@@ -37,6 +37,8 @@ def dedup_files(
     collapse_digits: bool = False,
     verify: Verify = "exact",
     keep: str = "first",
+    cluster: ClusterRule = "direct",
+    audit: int = 0,
     input_format: Literal["auto", "parquet", "jsonl", "text"] = "auto",
     format: Literal["parquet", "jsonl"] | None = None,  # noqa: A002 - the command line's name
     threads: int | None = None,
@@ -75,6 +77,8 @@ def dedup_files(
         collapse_digits: As in `deduplicate`.
         verify: As in `deduplicate`.
         keep: ``"first"``, ``"longest"``, ``"max:COLUMN"`` or ``"min:COLUMN"``.
+        cluster: As in `deduplicate`.
+        audit: As in `deduplicate`.
         input_format: The format of the input; by the names of the files if ``"auto"``.
         format: The format of the surviving rows; JSON lines for JSON lines and Parquet otherwise
             if None.
@@ -113,6 +117,8 @@ def dedup_files(
         collapse_digits=collapse_digits,
         verify=verify,
         keep=keep,
+        cluster=cluster,
+        audit=audit,
         input_format=input_format,
         output_format=format,
         threads=threads,

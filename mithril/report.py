@@ -31,6 +31,29 @@ class Banding:
 
 
 @dataclass(frozen=True)
+class Audit:
+    """What comparing some documents with all others, without bands, has shown."""
+
+    sampled: int
+    """The documents that were compared with all others: distinct texts, drawn at random."""
+    with_pairs: int
+    """Those of them that have a pair."""
+    pairs: int
+    """Their pairs: documents whose similarity to them reaches the threshold."""
+    found: int
+    """Those pairs that the run could find."""
+    recall: float | None
+    """The share of pairs found; None without a pair."""
+    low: float | None
+    """The lower end of a 95 % interval for it: Wilson's, a document with its pairs being one
+    observation."""
+    high: float | None
+    """The upper end."""
+    missed: int
+    """Sampled rows that stayed although they are similar to a row kept before them."""
+
+
+@dataclass(frozen=True)
 class Seconds:
     """Seconds by stage."""
 
@@ -42,6 +65,8 @@ class Seconds:
     """Shingles, signatures and bands."""
     match: float
     """Candidates, verification and the choice of rows."""
+    audit: float
+    """Comparing some documents with all others."""
     write: float
     """Writing the output."""
     total: float
@@ -109,13 +134,19 @@ class Report:
     """The probability that a pair exactly at the threshold is found; None when signatures verify,
     whose estimate is below the threshold for about half of such pairs."""
     candidate_pairs: int
-    """The pairs of a row and an earlier kept one that share a band."""
+    """The pairs of rows that share a band and were compared. Where many rows share one, those that
+    cannot reach the threshold are not."""
     verified_pairs: int
     """Those of them that were found to be duplicates."""
+    left_out: int
+    """Of components: rows that were alike with so many others that further ones were not compared
+    with them."""
     seconds: Seconds
     """How long each stage took."""
     options: dict[str, Any]
     """The options of the run."""
+    audit: Audit | None = None
+    """What an audit has shown; None where none was asked for."""
     files: Files | None = None
     """What was read and written; None where the texts were in memory."""
 
@@ -136,12 +167,14 @@ class Report:
         clusters = fields.pop("clusters")
         sizes = {int(size): count for size, count in clusters.pop("sizes").items()}
         files = fields.pop("files", None)
+        audit = fields.pop("audit", None)
         if files is not None:
             files["input_files"] = tuple(files["input_files"])
         return cls(
             clusters=Clusters(sizes=sizes, **clusters),
             banding=Banding(**fields.pop("banding")),
             seconds=Seconds(**fields.pop("seconds")),
+            audit=None if audit is None else Audit(**audit),
             files=None if files is None else Files(**files),
             **fields,
         )
@@ -184,12 +217,27 @@ class Report:
             ("pairs", f"{self.candidate_pairs:,} candidates, {self.verified_pairs:,} verified"),
             ("time", f"{seconds.total:.2f} s ({speed:,.0f} documents a second)"),
         ]
+        if self.left_out:
+            rows.insert(-1, ("", f"{self.left_out:,} rows of large clusters not compared"))
+        if self.audit is not None:
+            rows.insert(-1, ("audit", _audit_text(self.audit)))
         if self.null_texts or self.empty_texts:
             without = f"{self.null_texts:,} null, {self.empty_texts:,} empty (all kept)"
             rows.insert(1, ("without text", without))
         if self.files is not None and self.files.skipped_binary:
             rows.insert(1, ("left out", f"{self.files.skipped_binary:,} binary files"))
         return rows
+
+
+def _audit_text(audit: Audit) -> str:
+    sampled = f"{audit.sampled:,} documents compared with all"
+    if audit.recall is None:
+        return f"{sampled}: no pair"
+    return (
+        f"{sampled}: {audit.found:,} of {audit.pairs:,} pairs found, "
+        f"a recall of {audit.recall:.1%} ({audit.low:.1%} to {audit.high:.1%}); "
+        f"{audit.missed:,} missed"
+    )
 
 
 def _percent(part: int, whole: int) -> str:

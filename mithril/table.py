@@ -5,8 +5,10 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from mithril import _native
+
 if TYPE_CHECKING:
-    from mithril import _native
+    import numpy.typing as npt
 
 _SHOWN = 10
 
@@ -36,6 +38,20 @@ class Table:
         """The names of the columns in their order."""
         return self._native.column_names
 
+    def column(self, name: str) -> npt.NDArray[Any]:
+        """Return a column as an array of numpy, a copy.
+
+        Args:
+            name: The name of the column.
+
+        Returns:
+            The values; shape (rows,). Null becomes NaN.
+
+        Raises:
+            KeyError: There is no such column.
+        """
+        return self._native.column(name)
+
     def to_pyarrow(self) -> Any:  # noqa: ANN401 - pyarrow ships no types
         """Return a ``pyarrow.Table`` over the same memory; needs pyarrow."""
         import pyarrow as pa  # noqa: PLC0415
@@ -56,6 +72,10 @@ class Table:
         """Return a dictionary for each row; needs no other library."""
         return self._native.rows(0, len(self))
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle the table as an Arrow IPC stream."""
+        return _from_ipc, (self._native.to_ipc(),)
+
     def __repr__(self) -> str:
         """Name the columns and the number of rows."""
         return f"<mithril.Table of {len(self):,} rows: {', '.join(self.column_names)}>"
@@ -68,6 +88,10 @@ class Table:
         )
         more = f"<p>{len(self) - _SHOWN:,} more rows</p>" if len(self) > _SHOWN else ""
         return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{more}"
+
+
+def _from_ipc(stream: bytes) -> Table:
+    return Table(_native.Table.from_ipc(stream))
 
 
 def _cell(value: object) -> str:

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import mithril
@@ -53,7 +55,7 @@ def test_every_option_reaches_the_engine(rows: Path, tmp_path: Path) -> None:
         "--text-column text --id-column n --threshold 0.7 --recall 0.9 --permutations 64 --seed 7"
         " --shingle chars --ngram 3 --no-lowercase --verify signature --keep max:n --format parquet"
         " --threads 1 --overwrite --input-format jsonl --unicode-form nfkc --casefold"
-        " --strip-accents --strip-punctuation --collapse-digits"
+        " --strip-accents --strip-punctuation --collapse-digits --cluster components --audit 5"
     )
     for _ in range(2):
         done = run("dedup", rows, "--output", tmp_path / "out", "--json", *options.split())
@@ -74,11 +76,41 @@ def test_every_option_reaches_the_engine(rows: Path, tmp_path: Path) -> None:
         "collapse_digits": True,
         "verify": "signature",
         "keep": "max",
+        "cluster": "components",
+        "audit": 5,
         "threads": 1,
     }
     files = report["files"]
     assert (files["text_column"], files["id_column"], files["keep_column"]) == ("text", "n", "n")
     assert (files["input_format"], files["output_format"]) == ("jsonl", "parquet")
+
+
+def test_a_removed_row_is_explained(tmp_path: Path) -> None:
+    text = "the cat sat on the mat and looked at me"
+    table = pa.table({"text": [text, None, text + " twice"], "name": ["a", "b", "c"]})
+    sources = [tmp_path / "one.parquet", tmp_path / "two.parquet"]
+    pq.write_table(table.slice(0, 1), sources[0])
+    pq.write_table(table.slice(1), sources[1])
+    output = tmp_path / "out"
+    assert run("dedup", *sources, "--output", output, "--id-column", "name").returncode == 0
+    done = run("explain", output, "c")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (
+        "row c was removed for row a: similarity 0.857, 6 of 7 shingles in common\n"
+        f"  removed: {text} twice\n"
+        f"  kept:    {text}\n"
+        "  only in the removed one: and looked at me twice\n"
+    )
+    found = json.loads(run("explain", output, "c", "--json").stdout)
+    assert (found["row"], found["kept_row"], found["text"]) == ("c", "a", f"{text} twice")
+    done = run("explain", output, "b")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "no row with the id b was removed" in done.stderr
+    sources[1].unlink()
+    done = run("explain", output, "c")
+    assert done.returncode == 1
+    assert "two.parquet" in done.stderr
+    assert run("explain", tmp_path, "c").returncode == 1
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
 //! From band hashes to candidates: the documents that share a bucket.
 
+use crate::hash_keys::BuildAsItIs;
 use crate::sketch::Sketches;
 use rayon::prelude::*;
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Range;
 
 /// Bands that one thread goes through together: their hashes of a document are a line of the cache or two.
@@ -15,6 +15,7 @@ const PLACES: usize = 8;
 /// The buckets that hold two documents or more, and for each document those it is in.
 ///
 /// Most documents are in none: they are kept without another look.
+#[derive(Debug)]
 pub(crate) struct Buckets {
     /// The number of documents in each bucket.
     sizes: Vec<u32>,
@@ -100,6 +101,12 @@ impl Buckets {
         let range = *self.starts.get(index)?..*self.starts.get(index + 1)?;
         Some((*self.documents.get(index)?, self.memberships.get(range)?))
     }
+
+    /// The buckets of a document, ascending.
+    pub(crate) fn of(&self, document: u32) -> &[u32] {
+        let index = self.documents.binary_search(&document).ok();
+        index.and_then(|index| self.get(index)).map_or(&[], |(_, buckets)| buckets)
+    }
 }
 
 impl Found {
@@ -137,8 +144,8 @@ impl Found {
         /// A hash that has occurred once.
         const ALONE: u32 = u32::MAX;
         // The first document of each hash, and its bucket.
-        let mut of_hash: HashMap<u64, (u32, u32), BuildHasherDefault<AsItIs>> =
-            HashMap::with_capacity_and_hasher(passed.len(), BuildHasherDefault::default());
+        let mut of_hash: HashMap<u64, (u32, u32), BuildAsItIs> =
+            HashMap::with_capacity_and_hasher(passed.len(), BuildAsItIs::default());
         for &(hash, document) in passed {
             let (first, bucket) = of_hash.entry(hash).or_insert((document, ALONE));
             if *first == document {
@@ -185,25 +192,5 @@ impl Filter {
     fn has_two(&self, hash: u64) -> bool {
         let (at, bit) = self.place(hash);
         self.words.get(at).is_some_and(|word| word >> (bit + 1) & 1 == 1)
-    }
-}
-
-/// Takes a key that is a hash already for its own.
-#[derive(Default)]
-struct AsItIs(u64);
-
-impl Hasher for AsItIs {
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
-        }
-    }
-
-    fn write_u64(&mut self, key: u64) {
-        self.0 = key;
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
     }
 }

@@ -1,12 +1,14 @@
 //! The engine over texts in memory: every stage in its order.
 
+use crate::audit;
 use crate::buckets::Buckets;
+use crate::components;
 use crate::control::Control;
 use crate::documents::Documents;
 use crate::error::{DedupError, Result};
-use crate::exact;
+use crate::exact::{self, ExactCopies};
 use crate::keep;
-use crate::options::{DedupOptions, Keep, Verify};
+use crate::options::{Cluster, DedupOptions, Keep, Verify};
 use crate::report::{Clusters, Report, Seconds};
 use crate::select::{self, Removal};
 use crate::sketch::Sketches;
@@ -41,6 +43,18 @@ pub struct Deduplicator {
     options: DedupOptions,
     banding: crate::Banding,
     threads: Threads,
+}
+
+/// What the decisions about some documents come from: exact copies, and which of the others share a band.
+///
+/// It decides for the threshold that it was made for, and for any above it.
+#[derive(Debug)]
+pub struct Candidates {
+    exact: ExactCopies,
+    buckets: Buckets,
+    /// If signatures verify.
+    signatures: Vec<u64>,
+    seconds: Seconds,
 }
 
 /// One removed row.
@@ -129,15 +143,77 @@ impl Deduplicator {
         by: Option<&ArrayRef>,
         control: Control,
     ) -> Result<Deduplication> {
-        self.threads.install(|| self.run(documents, by, control))
+        let candidates = self.candidates(documents, by, control)?;
+        self.decide(documents, &candidates, self.options.threshold, control)
     }
 
-    fn run(
+    /// The first half of [`deduplicate`](Self::deduplicate): whatever takes the texts one by one.
+    ///
+    /// # Errors
+    ///
+    /// As [`deduplicate`](Self::deduplicate).
+    pub fn candidates(
         &self,
         documents: &Documents,
         by: Option<&ArrayRef>,
         control: Control,
+    ) -> Result<Candidates> {
+        self.threads.install(|| self.find(documents, by, control))
+    }
+
+    /// The second half of [`deduplicate`](Self::deduplicate): compares, and decides, at this threshold.
+    ///
+    /// Candidates are those of the threshold that the bands were chosen for: a pair above it is found more often
+    /// than was asked for.
+    ///
+    /// # Errors
+    ///
+    /// As [`deduplicate`](Self::deduplicate), and [`DedupError::InvalidArgument`] for a threshold below that of the
+    /// options, or above 1.
+    ///
+    /// ```
+    /// use arrow::array::{ArrayRef, StringArray};
+    /// use mithril_dedup::{Control, DedupOptions, Deduplicator, Documents, Shingling};
+    /// use std::sync::Arc;
+    ///
+    /// let column: ArrayRef = Arc::new(StringArray::from(vec!["a b c d e", "a b c d f", "a b c d e"]));
+    /// let documents = Documents::try_from_chunks([column])?;
+    /// let shingling = Shingling { ngram: 1, ..Shingling::default() };
+    /// let options = DedupOptions { threshold: 0.5, shingling, ..DedupOptions::default() };
+    /// let deduplicator = Deduplicator::try_new(options)?;
+    /// let candidates = deduplicator.candidates(&documents, None, Control::default())?;
+    /// let kept = |threshold| {
+    ///     let decided =
+    ///         deduplicator.decide(&documents, &candidates, threshold, Control::default())?;
+    ///     Ok::<_, mithril_dedup::DedupError>(decided.keep)
+    /// };
+    /// assert_eq!(kept(0.5)?, [true, false, false]);
+    /// assert_eq!(kept(0.9)?, [true, true, false]);
+    /// # Ok::<(), mithril_dedup::DedupError>(())
+    /// ```
+    pub fn decide(
+        &self,
+        documents: &Documents,
+        candidates: &Candidates,
+        threshold: f64,
+        control: Control,
     ) -> Result<Deduplication> {
+        if !(threshold >= self.options.threshold && threshold <= 1.0) {
+            return Err(DedupError::InvalidArgument(format!(
+                "the threshold must be between {}, for which the bands were chosen, and 1, not {threshold}",
+                self.options.threshold
+            )));
+        }
+        let options = DedupOptions { threshold, ..self.options.clone() };
+        self.threads.install(|| self.choose(documents, candidates, &options, control))
+    }
+
+    fn find(
+        &self,
+        documents: &Documents,
+        by: Option<&ArrayRef>,
+        control: Control,
+    ) -> Result<Candidates> {
         let options = &self.options;
         if by.is_some() && !matches!(options.keep, Keep::Max | Keep::Min) {
             return Err(DedupError::InvalidArgument(
@@ -152,66 +228,68 @@ impl Deduplicator {
         let sketches = Sketches::make(documents, &exact.distinct, options, self.banding, control)?;
         let after_sketch = Instant::now();
         let buckets = Buckets::build(&sketches);
-        let verifier = Verifier::new(documents, &exact.distinct, options, &sketches.signatures);
-        let selection = select::select(&buckets, &verifier, control)?;
-        let end = Instant::now();
+        let seconds = Seconds {
+            exact: (after_exact - start).as_secs_f64(),
+            sketch: (after_sketch - after_exact).as_secs_f64(),
+            matching: after_sketch.elapsed().as_secs_f64(),
+            total: start.elapsed().as_secs_f64(),
+            ..Seconds::default()
+        };
+        Ok(Candidates { exact, buckets, signatures: sketches.signatures, seconds })
+    }
 
-        let duplicates = self.duplicates(documents, &exact, &selection.removed);
+    fn choose(
+        &self,
+        documents: &Documents,
+        candidates: &Candidates,
+        options: &DedupOptions,
+        control: Control,
+    ) -> Result<Deduplication> {
+        let Candidates { exact, buckets, signatures, seconds } = candidates;
+        let start = Instant::now();
+        let verifier = Verifier::new(documents, &exact.distinct, options, signatures);
+        let links = options.cluster == Cluster::Components;
+        let mut selection = select::select(buckets, &verifier, links, control)?;
+        let mut left_out = 0;
+        if links {
+            let count = exact.distinct.len();
+            left_out = components::join(buckets, &verifier, count, &mut selection, control)?;
+        }
+        let after_matching = Instant::now();
+        let audit = (options.audit > 0).then(|| {
+            let documents = (documents, exact.distinct.as_slice());
+            audit::audit(documents, options, buckets, &verifier, &selection.removed, control)
+        });
+        let audit = audit.transpose()?;
+        let audited = after_matching.elapsed().as_secs_f64();
+
+        let duplicates = duplicates(documents, exact, options, &selection.removed);
         let mut keep = vec![true; documents.len()];
         for duplicate in &duplicates {
             if let Some(keep) = keep.get_mut(duplicate.row as usize) {
                 *keep = false;
             }
         }
-        let mut report = self.report(documents, &duplicates);
+        let mut report = self.report(documents, &duplicates, options);
         report.candidate_pairs = selection.candidate_pairs;
         report.verified_pairs = selection.verified_pairs;
+        report.left_out = left_out;
+        report.audit = audit;
         report.seconds = Seconds {
-            exact: (after_exact - start).as_secs_f64(),
-            sketch: (after_sketch - after_exact).as_secs_f64(),
-            matching: (end - after_sketch).as_secs_f64(),
-            total: start.elapsed().as_secs_f64(),
-            ..Seconds::default()
+            matching: seconds.matching + (after_matching - start).as_secs_f64(),
+            audit: audited,
+            total: seconds.total + start.elapsed().as_secs_f64(),
+            ..*seconds
         };
         Ok(Deduplication { keep, duplicates, report })
     }
 
-    /// The removed rows: those of the selection, and every exact copy with what became of the
-    /// first of its text.
-    fn duplicates(
+    fn report(
         &self,
         documents: &Documents,
-        exact: &exact::ExactCopies,
-        removed: &[Removal],
-    ) -> Vec<Duplicate> {
-        let row_at =
-            |position: u32| exact.distinct.get(position as usize).copied().unwrap_or(u32::MAX);
-        let duplicate = |row: u32, kept_row: u32, similarity: f64| {
-            let exact_copy = documents.bytes(row as usize) == documents.bytes(kept_row as usize);
-            let verified = exact_copy || self.options.verify != Verify::None;
-            Duplicate {
-                row: row.into(),
-                kept_row: kept_row.into(),
-                jaccard: verified.then_some(similarity),
-                exact_copy,
-            }
-        };
-        let mut duplicates = Vec::with_capacity(removed.len() + exact.copies.len());
-        duplicates.extend(removed.iter().map(|removal| {
-            duplicate(row_at(removal.position), row_at(removal.kept), removal.similarity)
-        }));
-        for &(row, position) in &exact.copies {
-            let removal = removed.binary_search_by_key(&position, |removal| removal.position);
-            let removal = removal.ok().and_then(|at| removed.get(at));
-            let (kept, similarity) =
-                removal.map_or((position, 1.0), |removal| (removal.kept, removal.similarity));
-            duplicates.push(duplicate(row, row_at(kept), similarity));
-        }
-        duplicates.sort_unstable_by_key(|duplicate| duplicate.row);
-        duplicates
-    }
-
-    fn report(&self, documents: &Documents, duplicates: &[Duplicate]) -> Report {
+        duplicates: &[Duplicate],
+        options: &DedupOptions,
+    ) -> Report {
         let (mut bytes, mut null_texts, mut empty_texts) = (0, 0, 0);
         for row in 0..documents.len() {
             match documents.text(row) {
@@ -243,13 +321,49 @@ impl Deduplicator {
             near_duplicates: removed - exact_duplicates,
             clusters,
             banding: self.banding,
-            promised_recall: (self.options.verify != Verify::Signature)
-                .then(|| self.banding.candidate_probability(self.options.threshold)),
+            promised_recall: (options.verify != Verify::Signature)
+                .then(|| self.banding.candidate_probability(options.threshold)),
             candidate_pairs: 0,
             verified_pairs: 0,
+            left_out: 0,
+            audit: None,
             seconds: Seconds::default(),
-            options: self.options.clone(),
+            options: options.clone(),
             files: None,
         }
     }
+}
+
+/// The removed rows: those of the selection, and every exact copy with what became of the
+/// first of its text.
+fn duplicates(
+    documents: &Documents,
+    exact: &ExactCopies,
+    options: &DedupOptions,
+    removed: &[Removal],
+) -> Vec<Duplicate> {
+    let row_at = |position: u32| exact.distinct.get(position as usize).copied().unwrap_or(u32::MAX);
+    let duplicate = |row: u32, kept_row: u32, similarity: f64| {
+        let exact_copy = documents.bytes(row as usize) == documents.bytes(kept_row as usize);
+        let verified = exact_copy || options.verify != Verify::None;
+        Duplicate {
+            row: row.into(),
+            kept_row: kept_row.into(),
+            jaccard: verified.then_some(similarity),
+            exact_copy,
+        }
+    };
+    let mut duplicates = Vec::with_capacity(removed.len() + exact.copies.len());
+    duplicates.extend(removed.iter().map(|removal| {
+        duplicate(row_at(removal.position), row_at(removal.kept), removal.similarity)
+    }));
+    for &(row, position) in &exact.copies {
+        let removal = removed.binary_search_by_key(&position, |removal| removal.position);
+        let removal = removal.ok().and_then(|at| removed.get(at));
+        let (kept, similarity) =
+            removal.map_or((position, 1.0), |removal| (removal.kept, removal.similarity));
+        duplicates.push(duplicate(row, row_at(kept), similarity));
+    }
+    duplicates.sort_unstable_by_key(|duplicate| duplicate.row);
+    duplicates
 }

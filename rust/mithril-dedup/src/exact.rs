@@ -9,6 +9,7 @@ use xxhash_rust::xxh3::xxh3_128;
 const CHUNK: usize = 1024;
 
 /// The rows that go on to the sketch, and what became of the others.
+#[derive(Debug)]
 pub(crate) struct ExactCopies {
     /// The first row of each distinct text, in keep order.
     pub(crate) distinct: Vec<u32>,

@@ -13,16 +13,22 @@
 //! → verified pairs → the rows that go → writer. A row goes only for a verified match with the very
 //! row that is kept for it; the same input and options give the same output whatever the threads.
 
+mod audit;
 mod banding;
 mod buckets;
 mod column;
+mod components;
 mod control;
+mod crowded;
 mod deduplicator;
 mod documents;
 mod error;
 mod exact;
+mod explain;
 mod files;
+mod hash_keys;
 mod keep;
+mod kept;
 mod options;
 mod report;
 mod row_hash;
@@ -32,14 +38,18 @@ mod sketch;
 mod threads;
 mod verify;
 
+pub use audit::Audit;
 pub use banding::Banding;
 pub use column::HashColumn;
 pub use control::Control;
-pub use deduplicator::{Deduplication, Deduplicator, Duplicate};
+pub use deduplicator::{Candidates, Deduplication, Deduplicator, Duplicate};
 pub use documents::{Documents, MAX_DOCUMENTS, TextBuilder};
 pub use error::{DedupError, Result, Source};
-pub use files::{FileOptions, InputFormat, OutputFormat, dedup_files};
-pub use options::{DedupOptions, Form, Keep, Normalization, Shingle, Shingling, Verify};
+pub use explain::Explanation;
+pub use files::{
+    FileOptions, InputFormat, NamedRow, OutputFormat, RemovedRow, dedup_files, explain_removed,
+};
+pub use options::{Cluster, DedupOptions, Form, Keep, Normalization, Shingle, Shingling, Verify};
 pub use report::{Clusters, Files, Report, Seconds};
 pub use row_hash::hash_rows;
 pub use shingle::Shingler;

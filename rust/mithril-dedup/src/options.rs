@@ -164,6 +164,17 @@ pub enum Keep {
     Min,
 }
 
+/// Which rows belong together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cluster {
+    /// Those that are a verified pair with the very row that is kept for them.
+    Direct,
+    /// Those that verified pairs link, over however many others: the first in keep order stays for all of
+    /// them, like it or not.
+    Components,
+}
+
 /// The options of a [`Deduplicator`](crate::Deduplicator).
 ///
 /// ```
@@ -173,6 +184,7 @@ pub enum Keep {
 /// assert_eq!(options.recall, 0.99);
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct DedupOptions {
     /// The least Jaccard similarity of two shingle sets that makes them duplicates, in (0, 1].
     pub threshold: f64,
@@ -189,6 +201,10 @@ pub struct DedupOptions {
     pub verify: Verify,
     /// Which row of several alike is kept.
     pub keep: Keep,
+    /// Which rows are alike.
+    pub cluster: Cluster,
+    /// How many documents are compared with all others afterwards, to estimate the recall.
+    pub audit: usize,
     /// The number of threads; all that the machine has when `None`. Never changes the result.
     pub threads: Option<usize>,
 }
@@ -203,6 +219,8 @@ impl Default for DedupOptions {
             shingling: Shingling::default(),
             verify: Verify::Exact,
             keep: Keep::First,
+            cluster: Cluster::Direct,
+            audit: 0,
             threads: None,
         }
     }

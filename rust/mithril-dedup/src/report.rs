@@ -1,5 +1,6 @@
 //! What a run did, in numbers.
 
+use crate::audit::Audit;
 use crate::banding::Banding;
 use crate::options::DedupOptions;
 use serde::Serialize;
@@ -34,10 +35,16 @@ pub struct Report {
     /// The probability that a pair exactly at the threshold is found; `None` when signatures verify,
     /// whose estimate is below the threshold for about half of such pairs.
     pub promised_recall: Option<f64>,
-    /// The pairs of a row and an earlier kept one that share a band.
+    /// The pairs of rows that share a band and were compared. Where many rows share one, those that cannot reach
+    /// the threshold are not.
     pub candidate_pairs: u64,
     /// Those of them that were found to be duplicates.
     pub verified_pairs: u64,
+    /// Of components: rows that were alike with so many others that further ones were not compared with them.
+    pub left_out: u64,
+    /// What comparing some documents with all others has shown; absent where it was not asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audit: Option<Audit>,
     /// How long each stage took.
     pub seconds: Seconds,
     /// The options of the run.
@@ -70,6 +77,8 @@ pub struct Seconds {
     /// Candidates, verification and the choice of rows.
     #[serde(rename = "match")]
     pub matching: f64,
+    /// Comparing some documents with all others.
+    pub audit: f64,
     /// Writing the output.
     pub write: f64,
     /// All of it.

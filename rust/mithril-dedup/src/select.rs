@@ -10,16 +10,24 @@
 //! The rule is sequential, the work is not: a block of documents is compared in parallel with all
 //! that were kept before the block, and then one after the other among themselves. The outcome is
 //! that of the rule whatever the block size and the number of threads.
+//!
+//! Where many of a bucket are kept, the block ends early. From the next on that bucket is crowded, and only
+//! documents that can reach the threshold are compared ([`Crowd`]): the outcome is the same again.
 
 use crate::buckets::Buckets;
 use crate::control::Control;
+use crate::crowded::{Crowd, Rarest, SOON, Those};
 use crate::error::Result;
+use crate::kept::Kept;
 use crate::verify::{Comparer, Verifier};
 use rayon::prelude::*;
 use std::ops::Range;
 
 /// Large enough to occupy many threads, small enough that most comparisons are with earlier blocks.
 const BLOCK: usize = 2048;
+/// At first, and after one that ended early, blocks are smaller, since a part of them is compared in vain when
+/// they end early.
+const FIRST_BLOCK: usize = 128;
 
 /// No document: there are fewer.
 const NOBODY: u32 = u32::MAX;
@@ -33,13 +41,16 @@ pub(crate) struct Removal {
 }
 
 /// What was decided, and what it took.
+#[derive(Default)]
 pub(crate) struct Selection {
     /// Ascending by position.
     pub(crate) removed: Vec<Removal>,
-    /// Distinct pairs of a document and an earlier kept one that share a band.
+    /// Distinct pairs of a document and an earlier kept one that share a band, and were compared.
     pub(crate) candidate_pairs: u64,
     /// Those of them that are duplicates.
     pub(crate) verified_pairs: u64,
+    /// The latter, each a document and an earlier kept one, if they were asked for.
+    pub(crate) edges: Vec<(u32, u32)>,
 }
 
 /// The comparisons of one document.
@@ -47,14 +58,14 @@ pub(crate) struct Selection {
 struct Comparisons {
     best: Option<(f64, u32)>,
     candidates: u64,
-    verified: u64,
+    verified: Vec<u32>,
 }
 
 impl Comparisons {
     fn add(&mut self, kept: u32, similarity: Option<f64>) {
         self.candidates += 1;
         if let Some(similarity) = similarity {
-            self.verified += 1;
+            self.verified.push(kept);
             // Kept documents come ascending, so that the first of the most similar stays.
             if self.best.is_none_or(|(best, _)| similarity > best) {
                 self.best = Some((similarity, kept));
@@ -70,163 +81,239 @@ struct Pending<'a> {
     comparisons: Comparisons,
     /// Similarity to documents of the same block that will probably be kept.
     guesses: Vec<(u32, Option<f64>)>,
+    /// If a bucket of it is crowded.
+    rarest: Option<Rarest>,
 }
 
-/// Decides for every document that shares a bucket with another.
+/// Decides for every document that shares a bucket with another; `keep_edges` asks for the verified pairs.
 pub(crate) fn select(
     buckets: &Buckets,
     verifier: &Verifier,
+    keep_edges: bool,
     control: Control,
 ) -> Result<Selection> {
     control.begin("matching", buckets.len() as u64);
     let mut selecting = Selecting {
+        buckets,
         kept: Kept::new(buckets.sizes()),
+        crowd: None,
         comparer: verifier.comparer(),
         members: Vec::new(),
-        selection: Selection { removed: Vec::new(), candidate_pairs: 0, verified_pairs: 0 },
+        kept_in_block: Vec::new(),
+        is_crowding: false,
+        keep_edges,
+        selection: Selection::default(),
     };
     let mut leaders = vec![NOBODY; buckets.sizes().len()];
     let is_alone = rayon::current_num_threads() == 1;
-    for start in (0..buckets.len()).step_by(BLOCK) {
-        let block = start..(start + BLOCK).min(buckets.len());
-        let documents = block.clone().filter_map(|index| buckets.get(index));
-        if is_alone {
-            for (document, buckets) in documents {
-                control.check()?;
-                selecting.decide(document, buckets, 0, Comparisons::default(), &[])?;
-            }
+    let (mut start, mut length) = (0, FIRST_BLOCK);
+    while let Some((first, _)) = buckets.get(start) {
+        let block = start..(start + length).min(buckets.len());
+        let decided = if is_alone {
+            selecting.decide_alone(block.clone(), control)?
         } else {
-            let first = buckets.get(start).map_or(0, |(document, _)| document);
-            lead(&mut leaders, documents, first);
-            for pending in
-                compare(buckets, block.clone(), verifier, &selecting.kept, &leaders, control)?
-            {
-                control.check()?;
-                let Pending { document, buckets, comparisons, guesses } = pending;
-                selecting.decide(document, buckets, first, comparisons, &guesses)?;
-            }
-        }
-        control.advance(block.len() as u64)?;
+            lead(&mut leaders, block.clone().filter_map(|index| buckets.get(index)), first);
+            let pending = selecting.compare(verifier, block.clone(), &leaders, control)?;
+            selecting.decide_all(pending, first, control)?
+        };
+        let is_whole = decided == block.len();
+        length = if is_whole { (2 * length).min(BLOCK) } else { FIRST_BLOCK };
+        selecting.end_block(verifier, control)?;
+        control.advance(decided as u64)?;
+        start += decided;
     }
     Ok(selecting.selection)
 }
 
-/// Compares the documents of a block with all that were kept before it, and with its leaders, in parallel.
-fn compare<'a>(
-    buckets: &'a Buckets,
-    block: Range<usize>,
-    verifier: &Verifier,
-    kept: &Kept,
-    leaders: &[u32],
-    control: Control,
-) -> Result<Vec<Pending<'a>>> {
-    let documents = block.into_par_iter().filter_map(|index| buckets.get(index));
-    let pending = documents.map_init(
-        || (verifier.comparer(), Vec::new()),
-        |(comparer, others), (document, buckets)| {
-            control.check()?;
-            let mut comparisons = Comparisons::default();
-            kept.members(buckets, 0, others);
-            for &kept in &*others {
-                comparisons.add(kept, comparer.verify(document, kept)?);
-            }
-            let mut guesses = Vec::new();
-            let leaders = buckets.iter().filter_map(|&bucket| leaders.get(bucket as usize));
-            collect(leaders.copied().filter(|&leader| leader < document), others);
-            for &leader in &*others {
-                guesses.push((leader, comparer.verify(document, leader)?));
-            }
-            if comparisons.best.is_none() && guesses.iter().all(|(_, guess)| guess.is_none()) {
-                comparer.remember(document);
-            }
-            Ok(Pending { document, buckets, comparisons, guesses })
-        },
-    );
-    pending.collect()
-}
-
-/// What one thread decides with.
+/// What was decided so far, and what one thread decides with.
 struct Selecting<'a> {
+    buckets: &'a Buckets,
     kept: Kept,
+    /// The kept documents of crowded buckets, when there are any.
+    crowd: Option<Crowd>,
     comparer: Comparer<'a>,
     members: Vec<u32>,
+    kept_in_block: Vec<u32>,
+    /// Whether a bucket has more kept documents than it may have without being crowded.
+    is_crowding: bool,
+    keep_edges: bool,
     selection: Selection,
 }
 
-impl Selecting<'_> {
-    /// Compares a document with those kept from `first` on, and decides.
-    fn decide(
-        &mut self,
-        document: u32,
-        buckets: &[u32],
-        first: u32,
-        mut comparisons: Comparisons,
-        guesses: &[(u32, Option<f64>)],
-    ) -> Result<()> {
-        self.kept.members(buckets, first, &mut self.members);
-        for &kept in &self.members {
+impl<'a> Selecting<'a> {
+    /// Compares the documents of a block with all that were kept before it, and with its leaders, in parallel.
+    fn compare(
+        &self,
+        verifier: &'a Verifier<'a>,
+        block: Range<usize>,
+        leaders: &[u32],
+        control: Control,
+    ) -> Result<Vec<Pending<'a>>> {
+        let documents = block.into_par_iter().filter_map(|index| self.buckets.get(index));
+        let pending = documents.map_init(
+            || (verifier.comparer(), Vec::new()),
+            |(comparer, others), (document, buckets)| {
+                control.check()?;
+                let mut comparisons = Comparisons::default();
+                let rarest = rarest(self.crowd.as_ref(), &self.kept, comparer, (document, buckets));
+                self.members(buckets, rarest.as_ref(), (Those::Before, 0), others);
+                for &kept in &*others {
+                    comparisons.add(kept, comparer.verify(document, kept)?);
+                }
+                let mut guesses = Vec::new();
+                let open = buckets.iter().filter(|&&bucket| !self.kept.is_crowded(bucket));
+                let leaders = open.filter_map(|&bucket| leaders.get(bucket as usize));
+                collect(leaders.copied().filter(|&leader| leader < document), others);
+                for &leader in &*others {
+                    guesses.push((leader, comparer.verify(document, leader)?));
+                }
+                if comparisons.best.is_none() && guesses.iter().all(|(_, guess)| guess.is_none()) {
+                    comparer.remember(document);
+                }
+                Ok(Pending { document, buckets, comparisons, guesses, rarest })
+            },
+        );
+        pending.collect()
+    }
+
+    /// Compares and decides one document after the other; returns how many there are until a bucket becomes crowded.
+    fn decide_alone(&mut self, block: Range<usize>, control: Control) -> Result<usize> {
+        for (count, index) in (1..).zip(block.clone()) {
+            control.check()?;
+            let Some((document, buckets)) = self.buckets.get(index) else { continue };
+            let Self { crowd, kept, comparer, .. } = self;
+            let rarest = rarest(crowd.as_ref(), kept, comparer, (document, buckets));
+            let (comparisons, guesses) = (Comparisons::default(), Vec::new());
+            self.decide(
+                Pending { document, buckets, comparisons, guesses, rarest },
+                (Those::All, 0),
+            )?;
+            if self.is_crowding {
+                return Ok(count);
+            }
+        }
+        Ok(block.len())
+    }
+
+    /// As [`decide_alone`](Self::decide_alone), after the comparison with those kept before `first`.
+    fn decide_all(&mut self, all: Vec<Pending>, first: u32, control: Control) -> Result<usize> {
+        let length = all.len();
+        for (count, pending) in (1..).zip(all) {
+            control.check()?;
+            self.decide(pending, (Those::InBlock, first))?;
+            if self.is_crowding {
+                return Ok(count);
+            }
+        }
+        Ok(length)
+    }
+
+    /// Compares a document with those kept from `first` on, all or those of the block, and decides.
+    fn decide(&mut self, pending: Pending, (those, first): (Those, u32)) -> Result<()> {
+        let Pending { document, buckets, mut comparisons, guesses, rarest } = pending;
+        let mut members = std::mem::take(&mut self.members);
+        self.members(buckets, rarest.as_ref(), (those, first), &mut members);
+        for &kept in &members {
             let similarity = match guesses.binary_search_by_key(&kept, |guess| guess.0) {
                 Ok(at) => guesses.get(at).and_then(|guess| guess.1),
                 Err(_) => self.comparer.verify(document, kept)?,
             };
             comparisons.add(kept, similarity);
         }
+        self.members = members;
         self.selection.candidate_pairs += comparisons.candidates;
-        self.selection.verified_pairs += comparisons.verified;
+        self.selection.verified_pairs += comparisons.verified.len() as u64;
+        if self.keep_edges {
+            let edges = comparisons.verified.iter().map(|&kept| (document, kept));
+            self.selection.edges.extend(edges);
+        }
         if let Some((similarity, kept)) = comparisons.best {
             self.selection.removed.push(Removal { position: document, kept, similarity });
-        } else {
-            self.kept.add(document, buckets);
-            self.comparer.remember(document);
+            return Ok(());
         }
+        self.is_crowding |= self.kept.add(document, buckets);
+        self.kept_in_block.push(document);
+        self.comparer.remember(document);
+        if let (Some(crowd), Some(rarest)) = (&mut self.crowd, rarest) {
+            crowd.add(rarest);
+        }
+        Ok(())
+    }
+
+    /// Puts the kept documents that one of such buckets is to be compared with into `members`, ascending, each
+    /// once.
+    fn members(
+        &self,
+        buckets: &[u32],
+        rarest: Option<&Rarest>,
+        (those, first): (Those, u32),
+        members: &mut Vec<u32>,
+    ) {
+        members.clear();
+        if let (Some(crowd), Some(rarest)) = (&self.crowd, rarest) {
+            crowd.candidates(rarest, those, members);
+            members.sort_unstable();
+            members.dedup();
+            // Candidates are those that share a band, whatever finds them.
+            members.retain(|&other| self.share_a_crowd(buckets, self.buckets.of(other)));
+        }
+        members.extend(self.kept.members(buckets, first));
+        members.sort_unstable();
+        members.dedup();
+    }
+
+    /// Whether a crowded bucket is in both, which are ascending.
+    fn share_a_crowd(&self, buckets: &[u32], others: &[u32]) -> bool {
+        let has = |bucket: &&u32| others.binary_search(bucket).is_ok();
+        buckets.iter().filter(has).any(|&bucket| self.kept.is_crowded(bucket))
+    }
+
+    /// Makes buckets crowded in which many are kept by now.
+    fn end_block(&mut self, verifier: &Verifier, control: Control) -> Result<()> {
+        let kept_in_block = std::mem::take(&mut self.kept_in_block);
+        if !std::mem::take(&mut self.is_crowding) {
+            self.crowd.iter_mut().for_each(Crowd::end_block);
+            return Ok(());
+        }
+        let mut newcomers = Vec::new();
+        for document in kept_in_block {
+            for &bucket in self.buckets.of(document) {
+                self.kept.crowd(bucket, &mut newcomers);
+            }
+        }
+        collect(newcomers, &mut self.members);
+        let crowd = match &mut self.crowd {
+            Some(crowd) => crowd,
+            none => none.insert(Crowd::new(verifier, &may_be_crowded(self.buckets), control)?),
+        };
+        for &document in &self.members {
+            if !crowd.has(document) {
+                crowd.add(crowd.rarest(&mut self.comparer, document));
+            }
+        }
+        crowd.end_block();
         Ok(())
     }
 }
 
-/// The documents of each bucket that are kept, ascending.
-struct Kept {
-    /// Where each bucket begins in `documents`, which has room for all of it.
-    starts: Vec<usize>,
-    counts: Vec<u32>,
-    documents: Vec<u32>,
+/// The documents of buckets that are large enough to become crowded.
+fn may_be_crowded(buckets: &Buckets) -> Vec<u32> {
+    let is_large = |&bucket: &u32| {
+        buckets.sizes().get(bucket as usize).is_some_and(|&size| size as usize > SOON)
+    };
+    let all = (0..buckets.len()).filter_map(|index| buckets.get(index));
+    all.filter(|(_, buckets)| buckets.iter().any(is_large)).map(|(document, _)| document).collect()
 }
 
-impl Kept {
-    fn new(sizes: &[u32]) -> Self {
-        let mut end = 0;
-        let start_of = |&size: &u32| {
-            let start = end;
-            end += size as usize;
-            start
-        };
-        let starts = sizes.iter().map(start_of).collect();
-        Self { starts, counts: vec![0; sizes.len()], documents: vec![0; end] }
-    }
-
-    fn add(&mut self, document: u32, buckets: &[u32]) {
-        for &bucket in buckets {
-            let bucket = bucket as usize;
-            if let (Some(start), Some(count)) =
-                (self.starts.get(bucket), self.counts.get_mut(bucket))
-                && let Some(place) = self.documents.get_mut(start + *count as usize)
-            {
-                *place = document;
-                *count += 1;
-            }
-        }
-    }
-
-    /// Puts the kept documents from `first` on that share a bucket into `members`, ascending, each once.
-    fn members(&self, buckets: &[u32], first: u32, members: &mut Vec<u32>) {
-        let kept = buckets.iter().flat_map(|&bucket| {
-            let bucket = bucket as usize;
-            let start = self.starts.get(bucket).copied().unwrap_or_default();
-            let count = self.counts.get(bucket).copied().unwrap_or_default();
-            let kept = self.documents.get(start..start + count as usize).unwrap_or_default();
-            kept.iter().rev().copied().take_while(|&document| document >= first)
-        });
-        collect(kept, members);
-    }
+/// What finds a document in crowded buckets, if it is in any.
+fn rarest(
+    crowd: Option<&Crowd>,
+    kept: &Kept,
+    comparer: &mut Comparer,
+    (document, buckets): (u32, &[u32]),
+) -> Option<Rarest> {
+    let crowd = crowd?;
+    buckets.iter().any(|&bucket| kept.is_crowded(bucket)).then(|| crowd.rarest(comparer, document))
 }
 
 /// Notes for the buckets of `documents`, a block that begins with `first`, which of them is the first there.
@@ -244,7 +331,7 @@ fn lead<'a>(leaders: &mut [u32], documents: impl Iterator<Item = (u32, &'a [u32]
 }
 
 /// Puts documents into `collected`, ascending, each once.
-fn collect(documents: impl Iterator<Item = u32>, collected: &mut Vec<u32>) {
+fn collect(documents: impl IntoIterator<Item = u32>, collected: &mut Vec<u32>) {
     collected.clear();
     collected.extend(documents);
     collected.sort_unstable();

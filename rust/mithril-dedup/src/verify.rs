@@ -7,6 +7,7 @@ use crate::shingle::Shingler;
 use mithril_core::MinHasher;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Shingle sets are made again when they are not among the most recent of this many bytes.
 const CACHE_BYTES: usize = 256 << 20;
@@ -59,6 +60,21 @@ impl<'a> Verifier<'a> {
         Comparer { verifier: self, shingler, document: None, set: Vec::new(), scratch: Vec::new() }
     }
 
+    /// What a pair must pass.
+    pub(crate) fn verifies(&self) -> Verify {
+        self.options.verify
+    }
+
+    /// The similarity of the sets of [`elements`](Comparer::elements) that the threshold stands for.
+    pub(crate) fn threshold_of_elements(&self) -> f64 {
+        let threshold = self.options.threshold;
+        match self.options.verify {
+            Verify::Exact => threshold,
+            // Of k places in each, t·k are the same: t·k of 2·k − t·k.
+            Verify::Signature | Verify::None => threshold / (2.0 - threshold),
+        }
+    }
+
     fn signature(&self, position: u32) -> &[u64] {
         let start = position as usize * self.options.permutations;
         self.signatures.get(start..start + self.options.permutations).unwrap_or_default()
@@ -96,22 +112,48 @@ impl Comparer<'_> {
     ///
     /// Without verification every candidate has similarity 1.
     pub(crate) fn verify(&mut self, document: u32, other: u32) -> Result<Option<f64>> {
-        let (verifier, threshold) = (self.verifier, self.verifier.options.threshold);
-        let similarity = match verifier.options.verify {
+        let threshold = self.verifier.options.threshold;
+        let similarity = self.similarity(document, other, threshold)?;
+        Ok((similarity >= threshold).then_some(similarity))
+    }
+
+    /// The similarity of two documents, whatever it is.
+    pub(crate) fn measure(&mut self, document: u32, other: u32) -> Result<f64> {
+        self.similarity(document, other, 0.0)
+    }
+
+    /// The similarity of two documents, or anything below `least` if it is that.
+    fn similarity(&mut self, document: u32, other: u32, least: f64) -> Result<f64> {
+        let verifier = self.verifier;
+        Ok(match verifier.options.verify {
             Verify::Exact => {
                 self.take(document);
                 let other = self.set_of(other);
                 // Sets of sizes too different need no comparison; the quotient of what they could share at
                 // most and at least unite rounds as that of what they do.
                 let bound = jaccard_of(self.set.len().min(other.len()), &self.set, &other);
-                if bound < threshold { 0.0 } else { jaccard(&self.set, &other) }
+                if bound < least { bound } else { jaccard(&self.set, &other) }
             }
             Verify::Signature => {
                 MinHasher::try_similarity(verifier.signature(document), verifier.signature(other))?
             }
             Verify::None => 1.0,
-        };
-        Ok((similarity >= threshold).then_some(similarity))
+        })
+    }
+
+    /// What documents have in common when they are similar, put into `elements`, each once: shingles, or
+    /// the values of the signature with their places.
+    pub(crate) fn elements(&mut self, document: u32, elements: &mut Vec<u64>) {
+        elements.clear();
+        if self.verifier.options.verify == Verify::Exact {
+            self.take(document);
+            elements.extend_from_slice(&self.set);
+        } else {
+            let values = self.verifier.signature(document).iter().zip(0_u64..);
+            elements.extend(
+                values.map(|(value, place)| xxh3_64_with_seed(&value.to_le_bytes(), place)),
+            );
+        }
     }
 
     /// Says that others will be compared with a document, so that its shingles are held if they are at hand.

@@ -3,7 +3,10 @@
 use crate::table::PyTable;
 use crate::{column, error, interrupt, numpy_api};
 use mithril_core::{CallbackProgress, ConsoleProgress, NoopProgress, ProgressReporter};
-use mithril_dedup::{Control, DedupOptions, Deduplicator, FileOptions, Report};
+use mithril_dedup::{
+    Candidates, Control, DedupOptions, Deduplication, Deduplicator, Documents, Explanation,
+    FileOptions, Report,
+};
 use numpy::{IntoPyArray, PyArray1};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -14,27 +17,94 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// `(keep, duplicates, report as JSON)` for a column of texts.
+/// What a run over a column has found: the mask of rows that stay, the table of the others, the report as JSON.
+type Found<'py> = (Bound<'py, PyArray1<bool>>, PyTable, String);
+
+/// What [`Found`] has, and what further questions are put to.
 #[pyfunction]
 pub(crate) fn deduplicate<'py>(
     column: &Bound<'py, PyAny>,
     by: Option<&Bound<'py, PyAny>>,
     options: &str,
     progress: Progress,
-) -> PyResult<(Bound<'py, PyArray1<bool>>, PyTable, String)> {
+) -> PyResult<(Found<'py>, PyDeduplication)> {
     let py = column.py();
     let options: DedupOptions = parse_options(options)?;
     numpy_api::import(py)?;
     let by = by.map(column::values).transpose()?;
     let documents = column::documents(column)?;
-    let (outcome, table) = run(py, &progress, |control| {
-        let outcome =
-            Deduplicator::try_new(options)?.deduplicate(&documents, by.as_ref(), control)?;
-        let table = outcome.duplicates_batch()?;
-        Ok((outcome, table))
+    let (outcome, candidates) = run(py, &progress, |control| {
+        let deduplicator = Deduplicator::try_new(options.clone())?;
+        let candidates = deduplicator.candidates(&documents, by.as_ref(), control)?;
+        let outcome = deduplicator.decide(&documents, &candidates, options.threshold, control)?;
+        Ok((outcome, candidates))
     })?;
+    Ok((found(py, outcome)?, PyDeduplication { options, documents, candidates }))
+}
+
+fn found(py: Python, outcome: Deduplication) -> PyResult<Found> {
+    let table = outcome.duplicates_batch().map_err(|error| error::to_python(py, &error))?;
     let report = to_json(&outcome.report)?;
     Ok((outcome.keep.into_pyarray(py), PyTable::new(table), report))
+}
+
+/// The texts of a run, and its candidates.
+#[pyclass(name = "Deduplication", module = "mithril._native", frozen)]
+pub(crate) struct PyDeduplication {
+    options: DedupOptions,
+    documents: Documents,
+    candidates: Candidates,
+}
+
+#[pymethods]
+impl PyDeduplication {
+    /// The text of a row.
+    fn text(&self, row: usize) -> Option<&str> {
+        self.documents.text(row)
+    }
+
+    /// What the texts of two rows have in common: Jaccard similarity, shingles of both, of the first alone, of the
+    /// second alone.
+    #[expect(clippy::type_complexity, reason = "a tuple for Python")]
+    fn explain(
+        &self,
+        py: Python,
+        first: usize,
+        second: usize,
+    ) -> PyResult<(f64, Vec<String>, Vec<String>, Vec<String>)> {
+        py.detach(|| {
+            let text = |row| self.documents.text(row).unwrap_or_default();
+            Explanation::new(text(first), text(second), self.options.shingling)
+        })
+        .map(|explanation| {
+            let Explanation { jaccard, common, only_first, only_second, .. } = explanation;
+            (jaccard, common, only_first, only_second)
+        })
+        .map_err(|error| error::to_python(py, &error))
+    }
+
+    /// Decides once more, at another threshold.
+    fn rethreshold<'py>(
+        &self,
+        py: Python<'py>,
+        threshold: f64,
+        progress: Progress,
+    ) -> PyResult<Found<'py>> {
+        let outcome = run(py, &progress, |control| {
+            let deduplicator = Deduplicator::try_new(self.options.clone())?;
+            deduplicator.decide(&self.documents, &self.candidates, threshold, control)
+        })?;
+        found(py, outcome)
+    }
+}
+
+/// Why a row was removed by a run over files, as JSON.
+#[pyfunction]
+pub(crate) fn explain_removed(py: Python, output: PathBuf, row: &str) -> PyResult<String> {
+    let removed = run(py, &Progress::Console(false), |control| {
+        mithril_dedup::explain_removed(&output, row, control)
+    })?;
+    serde_json::to_string(&removed).map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
 /// The report as JSON of a run over files.

@@ -43,7 +43,7 @@ mod _native {
     #[pymodule_export]
     use super::config::PyCoreConfig;
     #[pymodule_export]
-    use super::dedup::{dedup_files, deduplicate};
+    use super::dedup::{PyDeduplication, dedup_files, deduplicate, explain_removed};
     #[pymodule_export]
     use super::fork::{after_fork, before_fork, prepare_numpy};
     #[pymodule_export]

@@ -1,11 +1,17 @@
 //! Arrow tables on their way out.
 
+use crate::numpy_api;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StructArray};
+use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Field, Float64Type, Int64Type};
+use arrow::error::ArrowError;
+use arrow::ipc::reader::StreamReader;
+use arrow::ipc::writer::StreamWriter;
+use numpy::IntoPyArray;
 use pyo3::IntoPyObjectExt;
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyKeyError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyCapsule, PyDict};
+use pyo3::types::{PyBytes, PyCapsule, PyDict};
 use pyo3_arrow::ffi::{ArrayIterator, to_stream_pycapsule};
 use std::sync::Arc;
 
@@ -56,9 +62,55 @@ impl PyTable {
             .collect()
     }
 
+    /// The table as an Arrow IPC stream.
+    fn to_ipc<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let write = || -> Result<Vec<u8>, ArrowError> {
+            let mut writer = StreamWriter::try_new(Vec::new(), &self.batch.schema())?;
+            writer.write(&self.batch)?;
+            writer.into_inner()
+        };
+        let stream = write().map_err(|error| PyValueError::new_err(error.to_string()))?;
+        Ok(PyBytes::new(py, &stream))
+    }
+
+    /// The table of an Arrow IPC stream.
+    #[staticmethod]
+    fn from_ipc(stream: &[u8]) -> PyResult<Self> {
+        let read = || -> Result<RecordBatch, ArrowError> {
+            let reader = StreamReader::try_new(stream, None)?;
+            let schema = reader.schema();
+            let batches = reader.collect::<Result<Vec<_>, _>>()?;
+            concat_batches(&schema, &batches)
+        };
+        read().map(Self::new).map_err(|error| PyValueError::new_err(error.to_string()))
+    }
+
     /// The number of rows.
     fn __len__(&self) -> usize {
         self.batch.num_rows()
+    }
+
+    /// A column as an array of numpy; null becomes NaN.
+    fn column<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+        numpy_api::import(py)?;
+        let column = self.batch.column_by_name(name);
+        let column = column.ok_or_else(|| PyKeyError::new_err(name.to_owned()))?;
+        Ok(match column.data_type() {
+            DataType::Int64 => {
+                column.as_primitive::<Int64Type>().values().to_vec().into_pyarray(py).into_any()
+            }
+            DataType::Float64 => {
+                let values = column.as_primitive::<Float64Type>().iter();
+                let values: Vec<f64> = values.map(|value| value.unwrap_or(f64::NAN)).collect();
+                values.into_pyarray(py).into_any()
+            }
+            DataType::Boolean => {
+                let values: Vec<bool> =
+                    column.as_boolean().iter().map(|value| value == Some(true)).collect();
+                values.into_pyarray(py).into_any()
+            }
+            other => return Err(PyTypeError::new_err(format!("no array for a column of {other}"))),
+        })
     }
 
     /// The names of the columns in their order.

@@ -6,6 +6,7 @@
 
 mod input;
 mod jsonl;
+mod lookup;
 mod output;
 mod parquet;
 mod rewrite;
@@ -14,6 +15,7 @@ mod table;
 mod text;
 
 pub use input::InputFormat;
+pub use lookup::{NamedRow, RemovedRow, explain_removed};
 
 use crate::control::Control;
 use crate::deduplicator::Deduplicator;

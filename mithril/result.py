@@ -1,0 +1,274 @@
+"""What `deduplicate` found, and the questions that can be put to it."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from mithril import plot
+from mithril.exceptions import of_kind
+from mithril.explain import Explanation
+from mithril.progress import reporting
+from mithril.report import Report
+from mithril.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    import numpy.typing as npt
+
+    from mithril import _native
+    from mithril.progress import Progress
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A row that is kept, and those that were removed for it."""
+
+    kept_row: int
+    """The row that is kept, from zero."""
+    rows: list[int]
+    """The rows that were removed for it, ascending."""
+    jaccard: list[float]
+    """The similarity of each of them to the row that is kept; NaN where nothing was verified."""
+
+    def __len__(self) -> int:
+        """The number of rows, the kept one included."""
+        return 1 + len(self.rows)
+
+
+@dataclass(frozen=True, eq=False)
+class DedupResult:
+    """What `deduplicate` found.
+
+    It holds on to the texts, which `explain` and `rethreshold` read. A pickle has all but them.
+    """
+
+    keep: npt.NDArray[np.bool_]
+    """For each row whether it is kept; shape (rows,)."""
+    duplicates: Table
+    """The removed rows: ``row``, ``kept_row`` (both from zero), ``jaccard``, ``exact_copy``."""
+    report: Report
+    """The account of the run."""
+    _engine: _native.Deduplication | None = field(default=None, repr=False)
+
+    def clusters(self) -> list[Cluster]:
+        """Return the kept rows that others were removed for, with these, the largest first.
+
+        Example:
+            >>> import mithril
+            >>> result = mithril.deduplicate(["one text", "another", "One text!", "one text"])
+            >>> result.clusters()
+            [Cluster(kept_row=0, rows=[2, 3], jaccard=[1.0, 1.0])]
+        """
+        rows, kept, jaccard = (
+            self.duplicates.column(name).tolist() for name in ("row", "kept_row", "jaccard")
+        )
+        found: dict[int, Cluster] = {}
+        for row, kept_row, similarity in zip(rows, kept, jaccard, strict=True):
+            cluster = found.setdefault(kept_row, Cluster(kept_row, [], []))
+            cluster.rows.append(row)
+            cluster.jaccard.append(similarity)
+        return sorted(found.values(), key=lambda cluster: (-len(cluster), cluster.kept_row))
+
+    def explain(self, row: int) -> Explanation:
+        """Say why a row was removed.
+
+        Args:
+            row: The row, from zero.
+
+        Returns:
+            The row that is kept for it, both texts, and their shingles.
+
+        Raises:
+            InvalidArgumentException: The row was not removed, or the result comes from a pickle and
+                has no texts; also a ValueError.
+
+        Example:
+            >>> import mithril
+            >>> texts = ["the cat sat on the mat", "the cat sat on the mat, then left"]
+            >>> result = mithril.deduplicate(texts, ngram=2, threshold=0.7)
+            >>> print(result.explain(1))
+            row 1 was removed for row 0: similarity 0.714, 5 of 7 shingles in common
+              removed: the cat sat on the mat, then left
+              kept:    the cat sat on the mat
+              only in the removed one: mat then | then left
+        """
+        engine = self._texts()
+        rows = self.duplicates.column("row")
+        at = int(rows.searchsorted(row))
+        if not 0 <= row < len(self.keep):
+            raise of_kind("invalid_argument", f"no row {row}: there are {len(self.keep):,}")
+        if at == len(rows) or rows[at] != row:
+            raise of_kind("invalid_argument", f"row {row} was not removed")
+        kept_row = int(self.duplicates.column("kept_row")[at])
+        jaccard = float(self.duplicates.column("jaccard")[at])
+        _, common, only_removed, only_kept = engine.explain(row, kept_row)
+        return Explanation(
+            row=row,
+            kept_row=kept_row,
+            jaccard=None if jaccard != jaccard else jaccard,  # noqa: PLR0124 - NaN
+            exact_copy=bool(self.duplicates.column("exact_copy")[at]),
+            text=engine.text(row) or "",
+            kept_text=engine.text(kept_row) or "",
+            common=common,
+            only_removed=only_removed,
+            only_kept=only_kept,
+        )
+
+    def least_similar(self, count: int = 10) -> list[Explanation]:
+        """Explain the removed rows that are least similar to those kept for them.
+
+        If a removal is wrong it is probably among them: look here before you trust a threshold.
+
+        Args:
+            count: How many.
+
+        Returns:
+            The explanations, the least similar first.
+
+        Raises:
+            InvalidArgumentException: The result comes from a pickle and has no texts; also a
+                ValueError.
+        """
+        order = self.duplicates.column("jaccard").argsort(kind="stable")[: max(count, 0)]
+        return [self.explain(int(row)) for row in self.duplicates.column("row")[order]]
+
+    def rethreshold(self, threshold: float, *, progress: Progress = None) -> DedupResult:
+        """Decide once more, at a higher threshold, without another pass over the texts.
+
+        Candidates are the pairs that the bands of this run have found: those above the new
+        threshold are found more often than they were promised to be.
+
+        Args:
+            threshold: From that of this run to 1.
+            progress: As in `deduplicate`.
+
+        Returns:
+            The result at that threshold.
+
+        Raises:
+            InvalidArgumentException: `threshold` is below that of this run, or the result comes
+                from a pickle; also a ValueError.
+
+        Example:
+            >>> import mithril
+            >>> result = mithril.deduplicate(["a b c d", "a b c e"], ngram=1, threshold=0.5)
+            >>> result.keep.tolist(), result.rethreshold(0.9).keep.tolist()
+            ([True, False], [True, True])
+        """
+        engine = self._texts()
+        with reporting(progress) as report_to:
+            keep, duplicates, report = engine.rethreshold(threshold, report_to)
+        return DedupResult(keep, Table(duplicates), Report.from_json(report), engine)
+
+    def apply(self, rows: Any) -> Any:  # noqa: ANN401 - whatever library the caller has
+        """Return the rows that are kept of whatever has a row for each text.
+
+        Args:
+            rows: A table or a column of pyarrow, a DataFrame or Series of pandas or polars, a
+                dataset of Hugging Face, an array of numpy, a list or a tuple.
+
+        Returns:
+            The same kind of thing with the rows that are kept, in their order.
+
+        Raises:
+            InvalidArgumentException: It has another number of rows; also a ValueError.
+            TypeError: It is none of these.
+
+        Example:
+            >>> import mithril
+            >>> mithril.deduplicate(["one text", "One text!", "another"]).apply(["a", "b", "c"])
+            ['a', 'c']
+        """
+        library = type(rows).__module__.partition(".")[0]
+        if len(rows) != len(self.keep):
+            message = f"{len(rows):,} rows, and the result is of {len(self.keep):,}"
+            raise of_kind("invalid_argument", message)
+        if library == "pyarrow":
+            import pyarrow as pa  # noqa: PLC0415
+
+            return rows.filter(pa.array(self.keep))
+        if library == "polars":
+            return rows.filter(self.keep)
+        if library in ("pandas", "numpy"):
+            return rows[self.keep]
+        if library == "datasets":
+            return rows.select(self.keep.nonzero()[0])
+        if isinstance(rows, (list, tuple)):
+            return type(rows)(itertools.compress(rows, self.keep.tolist()))
+        message = f"rows of {type(rows).__qualname__} cannot be taken; use the mask in keep"
+        raise TypeError(message)
+
+    def plot_similarities(self, axes: Any = None) -> Any:  # noqa: ANN401 - matplotlib is optional
+        """Draw how similar removed rows are to those kept for them; needs matplotlib.
+
+        Args:
+            axes: Where to draw; on new axes if None.
+
+        Returns:
+            The axes.
+        """
+        return plot.similarities(self, axes)
+
+    def plot_cluster_sizes(self, axes: Any = None) -> Any:  # noqa: ANN401 - matplotlib is optional
+        """Draw how many clusters there are of each size; needs matplotlib.
+
+        Args:
+            axes: Where to draw; on new axes if None.
+
+        Returns:
+            The axes.
+        """
+        return plot.cluster_sizes(self, axes)
+
+    def __repr__(self) -> str:
+        """Say how many rows are kept and removed."""
+        return f"<mithril.DedupResult: {self.report.kept:,} kept, {self.report.removed:,} removed>"
+
+    def _repr_html_(self) -> str:
+        return self.report._repr_html_() + self.duplicates._repr_html_()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle everything but the texts."""
+        return DedupResult, (self.keep, self.duplicates, self.report)
+
+    def _texts(self) -> _native.Deduplication:
+        if self._engine is None:
+            raise of_kind("invalid_argument", "a result from a pickle has no texts to look at")
+        return self._engine
+
+    def _with_options(self, **options: object) -> DedupResult:
+        report = replace(self.report, options=self.report.options | options)
+        return replace(self, report=report)
+
+
+def choose(clusters: Sequence[Cluster], choice: Any, rows: int) -> npt.NDArray[np.int64]:  # noqa: ANN401
+    """Let a function choose the row to keep of each cluster.
+
+    Args:
+        clusters: The clusters.
+        choice: Called with the rows of a cluster, ascending; returns one of them.
+        rows: The number of all rows.
+
+    Returns:
+        1 for each row that was chosen, and 0 for all others; shape (rows,).
+
+    Raises:
+        InvalidArgumentException: The function returned something else.
+    """
+    import numpy as np  # noqa: PLC0415
+
+    chosen = np.zeros(rows, np.int64)
+    for cluster in clusters:
+        members = sorted([cluster.kept_row, *cluster.rows])
+        row = choice(members)
+        if row not in members:
+            message = (
+                f"keep must return one of the rows {members[:10]} that it is given, not {row!r}"
+            )
+            raise of_kind("invalid_argument", message)
+        chosen[int(row)] = 1
+    return chosen
