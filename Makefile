@@ -12,7 +12,7 @@ API := rust/mithril-core/public-api.txt
 OUTSIDE := $(wildcard tests_rs/*/src/main.rs) tests_rs/extension/src/lib.rs
 
 # The public API as rustdoc's JSON, and the tool that reads it.
-api_json = RUSTDOC=$(CURDIR)/tests_rs/api/rustdoc.sh cargo rustdoc --release --locked --quiet \
+api_json = $(as_maturin) RUSTDOC=$(CURDIR)/tests_rs/api/rustdoc.sh cargo rustdoc --release --locked --quiet \
 	-p mithril-core --lib --all-features -- -Z unstable-options --output-format json
 api_tool = cargo run --release --locked --quiet --manifest-path tests_rs/api/Cargo.toml \
 	--target-dir target -- target/doc/mithril_core.json $(API)
@@ -22,8 +22,15 @@ api_tool = cargo run --release --locked --quiet --manifest-path tests_rs/api/Car
 embedded_python = $(shell $(BIN)/python -c 'from sysconfig import get_config_var as var, get_path; \
 	var("Py_ENABLE_SHARED") and print("LD_LIBRARY_PATH=%s PYTHONPATH=%s" % (var("LIBDIR"), get_path("purelib")))')
 
+# What maturin compiles the extension module with. Cargo has to be told the same, or else it compiles what
+# is built on pyo3 anew, and maturin does so after it. Nothing while there is no file of maturin's.
+pyo3_config = $(lastword $(wildcard $(CURDIR)/target/maturin/pyo3-config-*.txt))
+as_maturin = $(if $(pyo3_config),PYO3_BUILD_EXTENSION_MODULE=1 PYO3_CONFIG_FILE=$(pyo3_config) \
+	PYO3_PYTHON=$(CURDIR)/$(BIN)/python PYO3_ENVIRONMENT_SIGNATURE=$(shell $(BIN)/python -c 'import sys; \
+	print("%s-%d.%d-%dbit" % (sys.implementation.name, *sys.version_info[:2], 64 if sys.maxsize > 2**32 else 32))'))
+
 .PHONY: help build demo test test-rust test-package test-python test-datasets test-torch package fuzz soak \
-	extension lint api deny format bench bench-codecs bench-dedup bench-compression bench-minhash bench-storage clean
+	extension lint api deny format bench bench-codecs bench-crowd bench-dedup bench-compression bench-minhash bench-storage clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -42,9 +49,9 @@ test-rust: $(VENV)/.tools ## run the tests of the crates, their examples and the
 		cargo test --release --locked --quiet)
 
 # An extension module of another project, with the versions of this one; the tests of Python use it.
-extension: $(VENV)/.tools
+extension: $(VENV)/.built
 	cp Cargo.lock tests_rs/extension/Cargo.lock
-	PYO3_PYTHON=$(CURDIR)/$(BIN)/python cargo build --release --quiet --target-dir target \
+	$(as_maturin) cargo build --release --quiet --target-dir target \
 		--manifest-path tests_rs/extension/Cargo.toml
 
 # The versions and the profile of the workspace, so that what it has built is not built again. The
@@ -78,8 +85,8 @@ soak: $(VENV)/.tools ## run the long tests whole: gigabytes through stores, ever
 lint: $(VENV)/.built ## check format, lints and types
 	cargo fmt --all --check
 	rustfmt --check --edition 2024 $(OUTSIDE)
-	cargo clippy --release --locked --workspace --all-targets --quiet -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps --quiet
+	$(as_maturin) cargo clippy --release --locked --workspace --all-targets --quiet -- -D warnings
+	$(as_maturin) RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps --quiet
 	$(api_json)
 	$(api_tool)
 	$(BIN)/ruff format --check
@@ -104,6 +111,9 @@ format: $(VENV)/.tools ## format all code
 
 bench-dedup: $(VENV)/.built ## time the whole command on the changelogs and documentation of this machine
 	$(BIN)/python benchmarks/bench_dedup.py
+
+bench-crowd: $(VENV)/.built ## time rows of which half share one paragraph
+	$(BIN)/python benchmarks/bench_crowd.py
 
 bench-compression: ## time the compressors on text, JSON, tensors, zeros, random and compressed data
 	cargo bench --locked --package mithril-core --bench compression

@@ -5,6 +5,7 @@ use lz4_flex::block::{
     CompressTable, compress_into_with_table, decompress_into, decompress_into_with_dict,
     get_maximum_output_size,
 };
+use std::cell::RefCell;
 
 /// How far back a match may reach.
 pub(super) const WINDOW: usize = 64 << 10;
@@ -31,6 +32,22 @@ impl Packer {
         Ok(self.buffer.get(..length).filter(|packed| packed.len() < block.len()))
     }
 }
+
+thread_local! {
+    static PACKER: RefCell<Packer> = RefCell::new(Packer::new());
+}
+
+/// Gives `take` a small block, compressed by a packer that each thread has, or none if that does not make it
+/// smaller: to make a packer takes longer than to compress a line of text.
+pub(super) fn pack_small(
+    block: &[u8],
+    take: impl FnOnce(Option<&[u8]>),
+) -> Result<(), CompressionError> {
+    PACKER.with_borrow_mut(|packer| packer.pack(block).map(take))
+}
+
+/// Up to so many bytes are a small block: the table for them is the smaller one.
+pub(super) const SMALL: usize = 16 << 10;
 
 /// Appends the content of `packed`, at most `most` bytes, to `output`, whose last `history` bytes
 /// may be referred to.

@@ -1,14 +1,27 @@
 //! Compression in pieces: a block at a time.
 
-use super::block::Packer;
+use super::block::{self, Packer};
 use super::frame::{BlockSize, Descriptor};
 use crate::compression::CompressionError;
 use crate::compression::stream::StreamEncoder;
 use std::io::Write;
-use xxhash_rust::xxh32::Xxh32;
+use xxhash_rust::xxh32::{Xxh32, xxh32};
 
 /// The bit of a block's size which says that it is stored as it is.
 const STORED: u32 = 1 << 31;
+
+/// What a frame of one block has besides the block, at most.
+const AROUND: usize = 32;
+
+fn descriptor(block_size: BlockSize, checksum: bool, content_size: Option<u64>) -> Descriptor {
+    Descriptor {
+        block_size,
+        independent: true,
+        block_checksum: false,
+        content_checksum: checksum,
+        content_size,
+    }
+}
 
 pub(super) struct Encoder {
     descriptor: Descriptor,
@@ -22,21 +35,34 @@ pub(super) struct Encoder {
 
 impl Encoder {
     pub(super) fn new(block_size: BlockSize, checksum: bool, content_size: Option<u64>) -> Self {
-        let descriptor = Descriptor {
-            block_size,
-            independent: true,
-            block_checksum: false,
-            content_checksum: checksum,
-            content_size,
-        };
         Self {
-            descriptor,
+            descriptor: descriptor(block_size, checksum, content_size),
             begun: false,
             packer: Packer::new(),
             pending: Vec::new(),
             content_length: 0,
             hasher: Xxh32::new(0),
         }
+    }
+
+    /// The frame of a few bytes.
+    pub(super) fn frame_of_few(checksum: bool, data: &[u8]) -> Result<Vec<u8>, CompressionError> {
+        let block_size = BlockSize::holding(data.len());
+        let descriptor = descriptor(block_size, checksum, Some(data.len() as u64));
+        let mut frame = Vec::with_capacity(data.len() + AROUND);
+        frame.extend(descriptor.bytes());
+        if !data.is_empty() {
+            block::pack_small(data, |packed| {
+                let (stored, bytes) = packed.map_or((STORED, data), |packed| (0, packed));
+                frame.extend((bytes.len() as u32 | stored).to_le_bytes());
+                frame.extend_from_slice(bytes);
+            })?;
+        }
+        frame.extend(0_u32.to_le_bytes());
+        if checksum {
+            frame.extend(xxh32(data, 0).to_le_bytes());
+        }
+        Ok(frame)
     }
 
     fn begin(&mut self, sink: &mut dyn Write) -> Result<(), CompressionError> {

@@ -86,6 +86,9 @@ impl Default for Lz4Compressor {
 
 impl Compressor for Lz4Compressor {
     fn compress(&self, data: &[u8]) -> Result<Vec<u8>, CompressionError> {
+        if data.len() <= block::SMALL {
+            return encode::Encoder::frame_of_few(self.checksum, data);
+        }
         // The smallest blocks that hold the data in one: a reader reserves no more than it needs.
         let block_size = self.block_size.min(BlockSize::holding(data.len()));
         let mut encoder = encode::Encoder::new(block_size, self.checksum, Some(data.len() as u64));

@@ -84,6 +84,9 @@ pub(super) struct Contexts {
     decompressors: Mutex<Vec<DCtx<'static>>>,
 }
 
+/// Frames of up to so many bytes are made on the stack, and then have their size: to give back what a larger
+/// allocation has too much takes as long as compressing a line of text.
+const SCRATCH: usize = 1024;
 /// As many contexts are kept as cores are likely to use; the memory of more is given back.
 const KEPT: usize = 16;
 
@@ -106,14 +109,20 @@ impl Contexts {
         data: &[u8],
     ) -> Result<Vec<u8>, CompressionError> {
         let mut context = take(&self.compressors).map_or_else(|| settings.compressor(), Ok)?;
-        let mut frame = Vec::new();
-        reserve(&mut frame, compress_bound(data.len()))?;
+        let failed = |code| CompressionError::CompressionFailed(get_error_name(code).to_owned());
         // A context that failed is not kept.
-        context
-            .compress2(&mut frame, data)
-            .map_err(|code| CompressionError::CompressionFailed(get_error_name(code).to_owned()))?;
+        let frame = if compress_bound(data.len()) <= SCRATCH {
+            let mut scratch = [0; SCRATCH];
+            let length = context.compress2(&mut scratch[..], data).map_err(failed)?;
+            scratch.get(..length).unwrap_or_default().to_vec()
+        } else {
+            let mut frame = Vec::new();
+            reserve(&mut frame, compress_bound(data.len()))?;
+            context.compress2(&mut frame, data).map_err(failed)?;
+            frame.shrink_to_fit();
+            frame
+        };
         keep(&self.compressors, context);
-        frame.shrink_to_fit();
         Ok(frame)
     }
 

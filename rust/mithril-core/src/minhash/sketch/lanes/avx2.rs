@@ -5,7 +5,7 @@
     reason = "intrinsics; each is there because the value that it is called on is"
 )]
 
-use super::{BYTES, Lanes, RAMP, portable::compress};
+use super::{BYTES, Lanes, RAMP};
 use crate::minhash::sketch::{
     family::{Family, Room},
     kernel,
@@ -57,7 +57,37 @@ impl Avx2 {
     }
 }
 
+/// A choice of four lanes.
+#[derive(Clone, Copy)]
+struct Choice {
+    /// The halves of these lanes, one after the other, and then any.
+    halves: [u32; 8],
+    count: usize,
+}
+
+/// The choices by their bits.
+static LANES: [Choice; 16] = {
+    let mut choices = [Choice { halves: [0; 8], count: 0 }; 16];
+    let mut bits = 0;
+    while bits < 16 {
+        let choice = &mut choices[bits];
+        let mut lane = 0;
+        while lane < 4 {
+            if bits >> lane & 1 == 1 {
+                choice.halves[2 * choice.count] = 2 * lane;
+                choice.halves[2 * choice.count + 1] = 2 * lane + 1;
+                choice.count += 1;
+            }
+            lane += 1;
+        }
+        bits += 1;
+    }
+    choices
+};
+
 impl Lanes for Avx2 {
+    const THROWN: Option<usize> = Some(32);
+
     type U64 = Two;
     type U32 = Two;
 
@@ -158,9 +188,20 @@ impl Lanes for Avx2 {
 
     #[inline(always)]
     fn compress64(self, lanes: Two, bits: u8, places: &mut [u64; 8]) -> usize {
-        let mut all = [0; 8];
-        self.store64(lanes, &mut all);
-        compress(all, bits, places)
+        let (low, high) = (usize::from(bits & 15), usize::from(bits >> 4));
+        let (low_count, high_count) = (LANES[low].count, LANES[high].count);
+        // SAFETY: the feature is there, a choice has eight halves, and four lanes have room behind the
+        // first `low_count`, which is at most four, of eight places.
+        unsafe {
+            let together = |lanes, choice: usize| {
+                let order = _mm256_loadu_si256(LANES[choice].halves.as_ptr().cast());
+                _mm256_permutevar8x32_epi32(lanes, order)
+            };
+            let places = places.as_mut_ptr();
+            _mm256_storeu_si256(places.cast(), together(lanes[0], low));
+            _mm256_storeu_si256(places.add(low_count).cast(), together(lanes[1], high));
+        }
+        low_count + high_count
     }
 
     #[inline(always)]

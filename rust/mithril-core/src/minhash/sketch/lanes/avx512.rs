@@ -62,6 +62,8 @@ impl Avx512 {
 }
 
 impl Lanes for Avx512 {
+    const THROWN: Option<usize> = Some(32);
+
     type U64 = __m512i;
     type U32 = __m512i;
 

@@ -28,6 +28,8 @@ impl Portable {
 }
 
 impl Lanes for Portable {
+    const THROWN: Option<usize> = None;
+
     type U64 = [u64; 8];
     type U32 = [u32; RAMP];
 
