@@ -23,6 +23,7 @@ __all__ = [
     "ContentNotFoundException",
     "CoreConfig",
     "Decoder",
+    "Deduplication",
     "Encoder",
     "HashFunction",
     "Hasher",
@@ -48,6 +49,7 @@ __all__ = [
     "decompress_array",
     "dedup_files",
     "deduplicate",
+    "explain_removed",
     "hash_column",
     "hash_many",
     "parse_dtype",
@@ -65,6 +67,7 @@ DTYPES: list[tuple[str, int]]
 def deduplicate(
     column: object,
     by: object | None,
+    against: object | None,
     options: str,
     progress: bool | Callable[[str, int, int], object] | None,
 ) -> tuple[tuple[npt.NDArray[np.bool_], Table, str], Deduplication]: ...
@@ -78,8 +81,10 @@ def dedup_files(
 
 @final
 class Deduplication:
-    def text(self, row: int) -> str | None: ...
-    def explain(self, first: int, second: int) -> tuple[float, list[str], list[str], list[str]]: ...
+    def text(self, row: int, against: bool) -> str | None: ...
+    def explain(
+        self, first: int, second: int, against: bool
+    ) -> tuple[float, list[str], list[str], list[str]]: ...
     def rethreshold(
         self,
         threshold: float,

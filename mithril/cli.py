@@ -74,6 +74,8 @@ def _dedup(options: argparse.Namespace) -> None:
         verify=options.verify,
         keep=options.keep,
         cluster=options.cluster,
+        against=options.against,
+        within=options.within,
         audit=options.audit,
         input_format=options.input_format,
         format=options.format,
@@ -219,6 +221,20 @@ def _add_dedup(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         choices=["direct", "components"],
         default="direct",
         help="remove rows for a match with the row kept, or also along chains of matches",
+    )
+
+    add(
+        "--against",
+        action="append",
+        default=[],
+        metavar="INPUT",
+        help="also remove rows like those of this file, folder or glob, such as a test set",
+    )
+    add(
+        "--within",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="compare rows with each other, and not only with those of --against",
     )
 
     running = dedup.add_argument_group("running")

@@ -46,6 +46,8 @@ def deduplicate(
     keep: Keep | Callable[[list[int]], int] = "first",
     by: object | None = None,
     cluster: ClusterRule = "direct",
+    against: object | None = None,
+    within: bool = True,
     audit: int = 0,
     threads: int | None = None,
     progress: Progress = None,
@@ -94,6 +96,10 @@ def deduplicate(
             ``"components"``: rows that verified pairs link, over however many others, are one
             cluster, of which the first stays; its similarity to the others may be anything. Such
             chains grow together what nobody would call alike: look at `DedupResult.least_similar`.
+        against: Texts that rows are compared with too, and that are none of them: last month's, or
+            a test set. A row that is like one of them is removed for it; the table of duplicates
+            has a column ``against`` then, which says that ``kept_row`` is one of these.
+        within: Whether rows are compared with each other too.
         audit: How many documents are compared with all others afterwards, to estimate the recall:
             `Report.audit`.
         threads: The number of threads; all of the machine's if None.
@@ -130,13 +136,15 @@ def deduplicate(
         collapse_digits=collapse_digits,
         verify=verify,
         cluster=cluster,
+        within=within,
         audit=audit,
         threads=threads,
     )
 
     def run(keep: str, by: object | None) -> DedupResult:
         with reporting(progress) as report_to:
-            found, engine = _native.deduplicate(column, by, encode(keep=keep, **options), report_to)
+            encoded = encode(keep=keep, **options)
+            found, engine = _native.deduplicate(column, by, against, encoded, report_to)
         mask, duplicates, report = found
         return DedupResult(mask, Table(duplicates), Report.from_json(report), engine)
 
@@ -146,8 +154,10 @@ def deduplicate(
         message = "by is for keep='max' and keep='min'; a function chooses by itself"
         raise of_kind("invalid_argument", message)
     column = _to_read_twice(column)
+    against = _to_read_twice(against)
     first = run("first", None)
-    chosen = choose(first.clusters(), keep, len(first.keep))
+    own = [cluster for cluster in first.clusters() if not cluster.against]
+    chosen = choose(own, keep, len(first.keep))
     return run("max", chosen)._with_options(keep="function")  # noqa: SLF001
 
 

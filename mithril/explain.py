@@ -48,10 +48,13 @@ class Explanation:
     """Those of the removed text alone, in its order."""
     only_kept: list[str]
     """Those of the kept text alone, in its order."""
+    against: bool = False
+    """Whether the row that is kept is one of ``against``, and no row of the input."""
 
     def __str__(self) -> str:
         """Give a summary for a person."""
-        lines = [f"row {self.row} was removed for row {self.kept_row}: {self._reason()}"]
+        of = " of against" if self.against else ""
+        lines = [f"row {self.row} was removed for row {self.kept_row}{of}: {self._reason()}"]
         lines.append(f"  removed: {_shortened(self.text)}")
         lines.append(f"  kept:    {_shortened(self.kept_text)}")
         for name, shingles in (
@@ -112,6 +115,7 @@ def explain_removed(output: str | os.PathLike[str], row: int | str) -> Explanati
         common=explanation["common"],
         only_removed=explanation["only_first"],
         only_kept=explanation["only_second"],
+        against=found["against"],
     )
 
 

@@ -38,6 +38,8 @@ def dedup_files(
     verify: Verify = "exact",
     keep: str = "first",
     cluster: ClusterRule = "direct",
+    against: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
+    within: bool = True,
     audit: int = 0,
     input_format: Literal["auto", "parquet", "jsonl", "text"] = "auto",
     format: Literal["parquet", "jsonl"] | None = None,  # noqa: A002 - the command line's name
@@ -78,6 +80,11 @@ def dedup_files(
         verify: As in `deduplicate`.
         keep: ``"first"``, ``"longest"``, ``"max:COLUMN"`` or ``"min:COLUMN"``.
         cluster: As in `deduplicate`.
+        against: Files, folders and patterns of rows that inputs are compared with too, and that are
+            not written: last month's, or a test set. Of any of the formats, with the same text
+            column. The table of duplicates has a column ``against`` then; such a row has no
+            ``kept_id`` where `id_column` names rows.
+        within: Whether rows of the inputs are compared with each other too.
         audit: As in `deduplicate`.
         input_format: The format of the input; by the names of the files if ``"auto"``.
         format: The format of the surviving rows; JSON lines for JSON lines and Parquet otherwise
@@ -97,7 +104,7 @@ def dedup_files(
         DedupException: A file is damaged, cannot be read or cannot be written.
         KeyboardInterrupt: Ctrl-C was pressed; `output` is whole or absent.
     """
-    paths = [inputs] if isinstance(inputs, (str, os.PathLike)) else list(inputs)
+    paths = _paths(inputs)
     keep, _, keep_column = keep.partition(":")
     options = encode(
         text_column=text_column,
@@ -118,6 +125,8 @@ def dedup_files(
         verify=verify,
         keep=keep,
         cluster=cluster,
+        against=[os.fspath(path) for path in _paths(against)],
+        within=within,
         audit=audit,
         input_format=input_format,
         output_format=format,
@@ -127,3 +136,9 @@ def dedup_files(
     with reporting(progress) as report_to:
         report = _native.dedup_files(paths, output, options, report_to)
     return Report.from_json(report)
+
+
+def _paths(
+    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+) -> list[str | os.PathLike[str]]:
+    return [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)

@@ -89,8 +89,10 @@ class Files:
     """The number of input files."""
     input_files: tuple[str, ...]
     """Their names; a part has the number that its file has here, from zero."""
+    against_files: tuple[str, ...]
+    """The names of the files that inputs were compared with and that are none of them."""
     input_bytes: int
-    """Their size on disk."""
+    """The size of the input files on disk."""
     skipped_binary: int
     """Files of a folder that are not text and were left out."""
     output_format: str
@@ -112,6 +114,8 @@ class Report:
     """The version of Mithril that made it."""
     documents: int
     """The rows read."""
+    against: int
+    """The rows that they were compared with and that are none of them."""
     bytes: int
     """The bytes of their texts, in UTF-8."""
     null_texts: int
@@ -122,6 +126,8 @@ class Report:
     """The rows kept."""
     removed: int
     """The rows removed."""
+    removed_against: int
+    """Those of them that were removed for one of ``against``."""
     exact_duplicates: int
     """The rows removed whose text is byte for byte that of the row kept for them."""
     near_duplicates: int
@@ -169,7 +175,8 @@ class Report:
         files = fields.pop("files", None)
         audit = fields.pop("audit", None)
         if files is not None:
-            files["input_files"] = tuple(files["input_files"])
+            for names in ("input_files", "against_files"):
+                files[names] = tuple(files[names])
         return cls(
             clusters=Clusters(sizes=sizes, **clusters),
             banding=Banding(**fields.pop("banding")),
@@ -217,6 +224,9 @@ class Report:
             ("pairs", f"{self.candidate_pairs:,} candidates, {self.verified_pairs:,} verified"),
             ("time", f"{seconds.total:.2f} s ({speed:,.0f} documents a second)"),
         ]
+        if self.against:
+            others = f"{self.removed_against:,} for one of {self.against:,} others"
+            rows.insert(3, ("  against", others))
         if self.left_out:
             rows.insert(-1, ("", f"{self.left_out:,} rows of large clusters not compared"))
         if self.audit is not None:

@@ -33,6 +33,8 @@ class Cluster:
     """The rows that were removed for it, ascending."""
     jaccard: list[float]
     """The similarity of each of them to the row that is kept; NaN where nothing was verified."""
+    against: bool = False
+    """Whether the row that is kept is one of ``against``, and no row of the input."""
 
     def __len__(self) -> int:
         """The number of rows, the kept one included."""
@@ -61,17 +63,18 @@ class DedupResult:
             >>> import mithril
             >>> result = mithril.deduplicate(["one text", "another", "One text!", "one text"])
             >>> result.clusters()
-            [Cluster(kept_row=0, rows=[2, 3], jaccard=[1.0, 1.0])]
+            [Cluster(kept_row=0, rows=[2, 3], jaccard=[1.0, 1.0], against=False)]
         """
         rows, kept, jaccard = (
             self.duplicates.column(name).tolist() for name in ("row", "kept_row", "jaccard")
         )
-        found: dict[int, Cluster] = {}
-        for row, kept_row, similarity in zip(rows, kept, jaccard, strict=True):
-            cluster = found.setdefault(kept_row, Cluster(kept_row, [], []))
+        against = self._against().tolist()
+        found: dict[tuple[int, bool], Cluster] = {}
+        for row, kept_row, similarity, other in zip(rows, kept, jaccard, against, strict=True):
+            cluster = found.setdefault((kept_row, other), Cluster(kept_row, [], [], other))
             cluster.rows.append(row)
             cluster.jaccard.append(similarity)
-        return sorted(found.values(), key=lambda cluster: (-len(cluster), cluster.kept_row))
+        return sorted(found.values(), key=lambda one: (-len(one), one.against, one.kept_row))
 
     def explain(self, row: int) -> Explanation:
         """Say why a row was removed.
@@ -105,17 +108,19 @@ class DedupResult:
             raise of_kind("invalid_argument", f"row {row} was not removed")
         kept_row = int(self.duplicates.column("kept_row")[at])
         jaccard = float(self.duplicates.column("jaccard")[at])
-        _, common, only_removed, only_kept = engine.explain(row, kept_row)
+        against = bool(self._against()[at])
+        _, common, only_removed, only_kept = engine.explain(row, kept_row, against)
         return Explanation(
             row=row,
             kept_row=kept_row,
             jaccard=None if jaccard != jaccard else jaccard,  # noqa: PLR0124 - NaN
             exact_copy=bool(self.duplicates.column("exact_copy")[at]),
-            text=engine.text(row) or "",
-            kept_text=engine.text(kept_row) or "",
+            text=engine.text(row, against=False) or "",
+            kept_text=engine.text(kept_row, against=against) or "",
             common=common,
             only_removed=only_removed,
             only_kept=only_kept,
+            against=against,
         )
 
     def least_similar(self, count: int = 10) -> list[Explanation]:
@@ -234,6 +239,13 @@ class DedupResult:
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle everything but the texts."""
         return DedupResult, (self.keep, self.duplicates, self.report)
+
+    def _against(self) -> npt.NDArray[np.bool_]:
+        import numpy as np  # noqa: PLC0415
+
+        if "against" in self.duplicates.column_names:
+            return self.duplicates.column("against")
+        return np.zeros(len(self.duplicates), np.bool_)
 
     def _texts(self) -> _native.Deduplication:
         if self._engine is None:

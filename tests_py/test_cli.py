@@ -56,6 +56,7 @@ def test_every_option_reaches_the_engine(rows: Path, tmp_path: Path) -> None:
         " --shingle chars --ngram 3 --no-lowercase --verify signature --keep max:n --format parquet"
         " --threads 1 --overwrite --input-format jsonl --unicode-form nfkc --casefold"
         " --strip-accents --strip-punctuation --collapse-digits --cluster components --audit 5"
+        f" --against {rows} --no-within"
     )
     for _ in range(2):
         done = run("dedup", rows, "--output", tmp_path / "out", "--json", *options.split())
@@ -77,6 +78,7 @@ def test_every_option_reaches_the_engine(rows: Path, tmp_path: Path) -> None:
         "verify": "signature",
         "keep": "max",
         "cluster": "components",
+        "within": False,
         "audit": 5,
         "threads": 1,
     }

@@ -100,8 +100,14 @@ impl Pairs {
 
     /// The removed rows with those that are kept for them, and how many pairs the rule looks at.
     fn decide(&self, options: &DedupOptions) -> (Vec<(u64, u64)>, u64) {
-        let (mut kept, mut removed, mut looked_at) = (Vec::new(), Vec::new(), 0);
-        for row in 0..self.sets.len() {
+        self.decide_against(0, options)
+    }
+
+    /// As [`decide`](Self::decide), where the first rows are references.
+    fn decide_against(&self, references: usize, options: &DedupOptions) -> (Vec<(u64, u64)>, u64) {
+        let mut kept: Vec<usize> = (0..references).collect();
+        let (mut removed, mut looked_at) = (Vec::new(), 0);
+        for row in references..self.sets.len() {
             let mut best: Option<(f64, usize)> = None;
             for &other in &kept {
                 let Some(similarity) = self.similarity(row, other, options.verify) else {
@@ -115,7 +121,8 @@ impl Pairs {
             }
             match best {
                 Some((_, other)) => removed.push((row as u64, other as u64)),
-                None => kept.push(row),
+                None if options.within => kept.push(row),
+                None => {}
             }
         }
         (removed, looked_at)
@@ -248,4 +255,37 @@ fn an_audit_counts_what_bands_have_not_found() {
     let sampled = run(&texts, &DedupOptions { audit: 600, ..options }, 1).report.audit.unwrap();
     assert_eq!(sampled.sampled, 600);
     assert!(sampled.low.unwrap() <= recall && recall <= sampled.high.unwrap(), "{sampled:?}");
+}
+
+#[test]
+fn rows_go_for_references_which_stay() {
+    let texts = crowd(5000, 5);
+    let shingling = Shingling { shingle: Shingle::Whitespace, ngram: 1, ..Shingling::default() };
+    let references = 3000;
+    let mut documents = documents(&texts[..references]);
+    documents.become_references();
+    documents.append(self::documents(&texts[references..])).unwrap();
+    for (within, threshold) in [(true, 0.7), (false, 0.7), (false, 0.9)] {
+        let options = DedupOptions { threshold, shingling, within, ..DedupOptions::default() };
+        let (expected, _) = Pairs::new(&texts, &options).decide_against(references, &options);
+        for threads in [1, 2] {
+            let options = DedupOptions { threads: Some(threads), ..options.clone() };
+            let deduplicator = Deduplicator::try_new(options).unwrap();
+            let outcome = deduplicator.deduplicate(&documents, None, Control::default()).unwrap();
+            let removed: Vec<(u64, u64)> = outcome
+                .duplicates
+                .iter()
+                .map(|one| {
+                    let kept = one.kept_row + if one.against { 0 } else { references as u64 };
+                    (one.row + references as u64, kept)
+                })
+                .collect();
+            assert_eq!(removed, expected);
+            assert_eq!(outcome.keep.len(), texts.len() - references);
+            assert_eq!(outcome.report.against, references as u64);
+            let against = outcome.duplicates.iter().filter(|one| one.against).count() as u64;
+            assert!(against > 100);
+            assert_eq!(outcome.report.removed_against, against);
+        }
+    }
 }

@@ -6,12 +6,13 @@ use crate::documents::Documents;
 use crate::error::Result;
 use crate::hash_keys::BuildAsItIs;
 use crate::options::DedupOptions;
-use crate::select::Removal;
+use crate::select::{Removal, Rule};
 use crate::shingle::Shingler;
 use crate::verify::Verifier;
 use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::HashMap;
+use std::ops::Range;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// The quantile of the normal distribution for an interval of 95 %.
@@ -42,7 +43,7 @@ pub struct Audit {
 /// Audits what was decided for the documents of `rows`.
 pub(crate) fn audit(
     (documents, rows): (&Documents, &[u32]),
-    options: &DedupOptions,
+    (options, rule): (&DedupOptions, Rule),
     buckets: &Buckets,
     verifier: &Verifier,
     removed: &[Removal],
@@ -53,7 +54,8 @@ pub(crate) fn audit(
         let row = rows.get(position as usize).copied().unwrap_or(u32::MAX);
         documents.text(row as usize).unwrap_or_default()
     };
-    let positions = sample(rows.len(), options.audit, options.seed);
+    let references = rule.references;
+    let positions = sample(references..rows.len() as u32, options.audit, options.seed);
     let mut shingler = Shingler::new(options.shingling);
     let sets: Vec<Vec<u64>> = positions.iter().map(|&at| shingler.set(text(at))).collect();
     let index = Index::new(&sets);
@@ -76,7 +78,8 @@ pub(crate) fn audit(
     let (mut found, mut count) = (0, 0);
     let mut has_pairs = vec![false; positions.len()];
     let mut is_missed = vec![false; positions.len()];
-    for (sampled, other) in pairs.into_iter().flatten() {
+    let counts = |other: u32| rule.within || other < references;
+    for (sampled, other) in pairs.into_iter().flatten().filter(|pair| counts(pair.1)) {
         let Some(&position) = positions.get(sampled as usize) else { continue };
         count += 1;
         let shared = buckets
@@ -111,10 +114,10 @@ pub(crate) fn audit(
     })
 }
 
-/// So many of the positions below `count`, at random, ascending.
-fn sample(count: usize, wanted: usize, seed: u64) -> Vec<u32> {
-    let mut positions: Vec<u32> = (0..count as u32).collect();
-    if wanted < count {
+/// So many of the positions, at random, ascending.
+fn sample(all: Range<u32>, wanted: usize, seed: u64) -> Vec<u32> {
+    let mut positions: Vec<u32> = all.collect();
+    if wanted < positions.len() {
         let random = |position: &u32| xxh3_64_with_seed(&position.to_le_bytes(), seed);
         positions.select_nth_unstable_by_key(wanted, random);
         positions.truncate(wanted);

@@ -9,7 +9,7 @@ use crate::control::Control;
 use crate::crowded::{Crowd, Those};
 use crate::error::Result;
 use crate::options::Verify;
-use crate::select::{Removal, Selection};
+use crate::select::{Removal, Rule, Selection};
 use crate::verify::Verifier;
 use std::collections::HashMap;
 
@@ -18,12 +18,12 @@ const WITNESSES: u32 = 64;
 /// Documents between two moves to the part of the index for many.
 const BLOCK: usize = 2048;
 
-/// Takes the choice of rows on to components: of each the first document in keep order stays. Adds up the
-/// comparisons, and returns how many documents others were not compared with.
+/// Takes the choice of rows on to components: of each the first document in keep order stays, and so do all
+/// references. Adds up the comparisons, and returns how many documents others were not compared with.
 pub(crate) fn join(
     buckets: &Buckets,
     verifier: &Verifier,
-    documents: usize,
+    (documents, rule): (usize, Rule),
     selection: &mut Selection,
     control: Control,
 ) -> Result<u64> {
@@ -32,7 +32,9 @@ pub(crate) fn join(
     for &(document, kept) in &selection.edges {
         sets.unite(document, kept);
     }
-    let left_out = if verifier.verifies() == Verify::None {
+    let left_out = if !rule.within {
+        0
+    } else if verifier.verifies() == Verify::None {
         link_buckets(buckets, &mut sets);
         0
     } else {
@@ -41,7 +43,7 @@ pub(crate) fn join(
 
     let mut removed = Vec::with_capacity(selection.removed.len());
     let mut comparer = verifier.comparer();
-    for position in 0..documents as u32 {
+    for position in rule.references..documents as u32 {
         let kept = sets.root(position);
         if kept != position {
             let similarity = comparer.measure(kept, position)?;

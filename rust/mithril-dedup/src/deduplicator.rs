@@ -10,7 +10,7 @@ use crate::exact::{self, ExactCopies};
 use crate::keep;
 use crate::options::{Cluster, DedupOptions, Keep, Verify};
 use crate::report::{Clusters, Report, Seconds};
-use crate::select::{self, Removal};
+use crate::select::{self, Removal, Rule};
 use crate::sketch::Sketches;
 use crate::threads::Threads;
 use crate::verify::Verifier;
@@ -60,7 +60,7 @@ pub struct Candidates {
 /// One removed row.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Duplicate {
-    /// The row that was removed, counted from zero over the whole input.
+    /// The row that was removed, counted from zero over the whole input, without references.
     pub row: u64,
     /// The row that is kept for it.
     pub kept_row: u64,
@@ -69,13 +69,16 @@ pub struct Duplicate {
     pub jaccard: Option<f64>,
     /// Whether the two texts are the same byte for byte.
     pub exact_copy: bool,
+    /// Whether the row that is kept is a reference ([`Documents::become_references`]): `kept_row` counts
+    /// these then.
+    pub against: bool,
 }
 
 /// The outcome of a run.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Deduplication {
-    /// For each row whether it is kept.
+    /// For each row that is no reference whether it is kept.
     pub keep: Vec<bool>,
     /// The removed rows, ascending.
     pub duplicates: Vec<Duplicate>,
@@ -85,7 +88,7 @@ pub struct Deduplication {
 
 impl Deduplication {
     /// The removed rows as an Arrow table: `row` and `kept_row` (int64), `jaccard` (float64, null
-    /// where nothing was verified), `exact_copy` (bool).
+    /// where nothing was verified), `exact_copy` (bool), and where there were references `against` (bool).
     ///
     /// # Errors
     ///
@@ -96,12 +99,17 @@ impl Deduplication {
         let kept_row: Int64Array = duplicates.iter().map(|one| Some(one.kept_row as i64)).collect();
         let jaccard: Float64Array = duplicates.iter().map(|one| one.jaccard).collect();
         let exact: BooleanArray = duplicates.iter().map(|one| Some(one.exact_copy)).collect();
-        Ok(RecordBatch::try_from_iter_with_nullable([
+        let mut columns = vec![
             ("row", Arc::new(row) as ArrayRef, false),
             ("kept_row", Arc::new(kept_row) as ArrayRef, false),
             ("jaccard", Arc::new(jaccard) as ArrayRef, true),
             ("exact_copy", Arc::new(exact) as ArrayRef, false),
-        ])?)
+        ];
+        if self.report.against > 0 {
+            let against: BooleanArray = duplicates.iter().map(|one| Some(one.against)).collect();
+            columns.push(("against", Arc::new(against), false));
+        }
+        Ok(RecordBatch::try_from_iter_with_nullable(columns)?)
     }
 }
 
@@ -221,6 +229,12 @@ impl Deduplicator {
                     .to_owned(),
             ));
         }
+        if !options.within && documents.references() == 0 {
+            return Err(DedupError::InvalidArgument(
+                "without within, rows are compared with references alone, and there are none"
+                    .to_owned(),
+            ));
+        }
         let start = Instant::now();
         let order = keep::order(documents, options.keep, by)?;
         let exact = exact::find(documents, &order, control)?;
@@ -249,22 +263,30 @@ impl Deduplicator {
         let start = Instant::now();
         let verifier = Verifier::new(documents, &exact.distinct, options, signatures);
         let links = options.cluster == Cluster::Components;
-        let mut selection = select::select(buckets, &verifier, links, control)?;
+        let first_own = documents.references() as u32;
+        let rule = Rule {
+            references: exact.distinct.partition_point(|&row| row < first_own) as u32,
+            within: options.within,
+            keep_edges: links,
+        };
+        let mut selection = select::select(buckets, &verifier, rule, control)?;
         let mut left_out = 0;
         if links {
             let count = exact.distinct.len();
+            let count = (count, rule);
             left_out = components::join(buckets, &verifier, count, &mut selection, control)?;
         }
         let after_matching = Instant::now();
         let audit = (options.audit > 0).then(|| {
             let documents = (documents, exact.distinct.as_slice());
+            let options = (options, rule);
             audit::audit(documents, options, buckets, &verifier, &selection.removed, control)
         });
         let audit = audit.transpose()?;
         let audited = after_matching.elapsed().as_secs_f64();
 
         let duplicates = duplicates(documents, exact, options, &selection.removed);
-        let mut keep = vec![true; documents.len()];
+        let mut keep = vec![true; documents.len() - documents.references()];
         for duplicate in &duplicates {
             if let Some(keep) = keep.get_mut(duplicate.row as usize) {
                 *keep = false;
@@ -291,16 +313,17 @@ impl Deduplicator {
         options: &DedupOptions,
     ) -> Report {
         let (mut bytes, mut null_texts, mut empty_texts) = (0, 0, 0);
-        for row in 0..documents.len() {
+        let references = documents.references();
+        for row in references..documents.len() {
             match documents.text(row) {
                 None => null_texts += 1,
                 Some("") => empty_texts += 1,
                 Some(text) => bytes += text.len() as u64,
             }
         }
-        let mut sizes: HashMap<u64, u64> = HashMap::new();
+        let mut sizes: HashMap<(bool, u64), u64> = HashMap::new();
         for duplicate in duplicates {
-            *sizes.entry(duplicate.kept_row).or_insert(1) += 1;
+            *sizes.entry((duplicate.against, duplicate.kept_row)).or_insert(1) += 1;
         }
         let mut clusters = Clusters { count: sizes.len() as u64, ..Clusters::default() };
         for size in sizes.into_values() {
@@ -311,12 +334,14 @@ impl Deduplicator {
         let exact_duplicates = duplicates.iter().filter(|one| one.exact_copy).count() as u64;
         Report {
             version: env!("CARGO_PKG_VERSION"),
-            documents: documents.len() as u64,
+            documents: (documents.len() - references) as u64,
+            against: references as u64,
             bytes,
             null_texts,
             empty_texts,
-            kept: documents.len() as u64 - removed,
+            kept: (documents.len() - references) as u64 - removed,
             removed,
+            removed_against: duplicates.iter().filter(|one| one.against).count() as u64,
             exact_duplicates,
             near_duplicates: removed - exact_duplicates,
             clusters,
@@ -342,27 +367,34 @@ fn duplicates(
     options: &DedupOptions,
     removed: &[Removal],
 ) -> Vec<Duplicate> {
+    let references = documents.references() as u32;
     let row_at = |position: u32| exact.distinct.get(position as usize).copied().unwrap_or(u32::MAX);
     let duplicate = |row: u32, kept_row: u32, similarity: f64| {
         let exact_copy = documents.bytes(row as usize) == documents.bytes(kept_row as usize);
         let verified = exact_copy || options.verify != Verify::None;
+        let against = kept_row < references;
         Duplicate {
-            row: row.into(),
-            kept_row: kept_row.into(),
+            row: (row - references).into(),
+            kept_row: if against { kept_row } else { kept_row - references }.into(),
             jaccard: verified.then_some(similarity),
             exact_copy,
+            against,
         }
     };
     let mut duplicates = Vec::with_capacity(removed.len() + exact.copies.len());
     duplicates.extend(removed.iter().map(|removal| {
         duplicate(row_at(removal.position), row_at(removal.kept), removal.similarity)
     }));
-    for &(row, position) in &exact.copies {
+    for &(row, position) in exact.copies.iter().filter(|copy| copy.0 >= references) {
         let removal = removed.binary_search_by_key(&position, |removal| removal.position);
         let removal = removal.ok().and_then(|at| removed.get(at));
+        let first = row_at(position);
+        if removal.is_none() && first >= references && !options.within {
+            continue;
+        }
         let (kept, similarity) =
-            removal.map_or((position, 1.0), |removal| (removal.kept, removal.similarity));
-        duplicates.push(duplicate(row, row_at(kept), similarity));
+            removal.map_or((first, 1.0), |removal| (row_at(removal.kept), removal.similarity));
+        duplicates.push(duplicate(row, kept, similarity));
     }
     duplicates.sort_unstable_by_key(|duplicate| duplicate.row);
     duplicates

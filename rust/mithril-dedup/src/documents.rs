@@ -26,17 +26,21 @@ pub const MAX_DOCUMENTS: usize = u32::MAX as usize;
 /// assert_eq!(documents.text(1), None);
 /// # Ok::<(), mithril_dedup::DedupError>(())
 /// ```
-#[derive(Debug, Default)]
+///
+/// A clone shares the texts.
+#[derive(Debug, Clone, Default)]
 pub struct Documents {
     chunks: Vec<Chunk>,
     /// The first row of each chunk.
     starts: Vec<usize>,
     len: usize,
+    /// How many of the first are references.
+    references: usize,
     /// The bytes of texts that are not valid Unicode; the column holds them with U+FFFD.
     raw: HashMap<usize, Box<[u8]>>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Chunk {
     Utf8(StringArray),
     LargeUtf8(LargeStringArray),
@@ -99,13 +103,9 @@ impl Documents {
                 });
             }
         };
-        if self.len + array.len() > MAX_DOCUMENTS {
-            return Err(DedupError::InvalidArgument(format!(
-                "more than {MAX_DOCUMENTS} documents in one run"
-            )));
-        }
-        self.starts.push(self.len);
-        self.len += array.len();
+        let start = self.len;
+        self.grow(array.len())?;
+        self.starts.push(start);
         self.chunks.push(chunk);
         Ok(())
     }
@@ -122,7 +122,61 @@ impl Documents {
         Ok(())
     }
 
-    /// The number of documents, null ones included.
+    /// Appends the documents of another column.
+    ///
+    /// # Errors
+    ///
+    /// As [`push`](Self::push). The references of `others` are documents like all others.
+    pub fn append(&mut self, others: Self) -> Result<()> {
+        let start = self.len;
+        self.grow(others.len)?;
+        self.chunks.extend(others.chunks);
+        self.starts.extend(others.starts.into_iter().map(|other| start + other));
+        self.raw.extend(others.raw.into_iter().map(|(row, bytes)| (start + row, bytes)));
+        Ok(())
+    }
+
+    fn grow(&mut self, count: usize) -> Result<()> {
+        if self.len + count > MAX_DOCUMENTS {
+            return Err(DedupError::InvalidArgument(format!(
+                "more than {MAX_DOCUMENTS} documents in one run"
+            )));
+        }
+        self.len += count;
+        Ok(())
+    }
+
+    /// Makes all documents so far references: those that come after them are compared with them, and go if they
+    /// are alike. References are not compared with each other, and none of them goes.
+    ///
+    /// ```
+    /// use arrow::array::{ArrayRef, StringArray};
+    /// use mithril_dedup::{Control, DedupOptions, Deduplicator, Documents};
+    /// use std::sync::Arc;
+    ///
+    /// let test_set: ArrayRef = Arc::new(StringArray::from(vec!["What is the capital of France?"]));
+    /// let rows: ArrayRef =
+    ///     Arc::new(StringArray::from(vec!["a text", "what is the capital of FRANCE"]));
+    /// let mut documents = Documents::try_from_chunks([test_set])?;
+    /// documents.become_references();
+    /// documents.push(&rows)?;
+    /// let result = Deduplicator::try_new(DedupOptions::default())?
+    ///     .deduplicate(&documents, None, Control::default())?;
+    /// assert_eq!(result.keep, [true, false]);
+    /// assert_eq!((result.duplicates[0].kept_row, result.duplicates[0].against), (0, true));
+    /// # Ok::<(), mithril_dedup::DedupError>(())
+    /// ```
+    pub fn become_references(&mut self) {
+        self.references = self.len;
+    }
+
+    /// The number of references, which are the first documents.
+    #[must_use]
+    pub fn references(&self) -> usize {
+        self.references
+    }
+
+    /// The number of documents, null ones and references included.
     #[must_use]
     pub fn len(&self) -> usize {
         self.len

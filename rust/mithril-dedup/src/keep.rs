@@ -8,18 +8,21 @@ use arrow::compute::{SortColumn, SortOptions, cast, lexsort_to_indices, nullif};
 use arrow::datatypes::{DataType, Float64Type};
 use std::sync::Arc;
 
-/// The rows that have a text, in keep order; null and empty texts are never compared.
+/// The rows that have a text, in keep order, references before all others; null and empty texts are never
+/// compared.
 ///
-/// `by` has one value a row, for [`Keep::Max`] and [`Keep::Min`].
+/// `by` has one value for each row that is no reference, for [`Keep::Max`] and [`Keep::Min`].
 pub(crate) fn order(documents: &Documents, keep: Keep, by: Option<&ArrayRef>) -> Result<Vec<u32>> {
     let rows = (0..documents.len())
         .filter(|&row| documents.text(row).is_some_and(|text| !text.is_empty()));
     let mut rows: Vec<u32> = rows.map(|row| row as u32).collect();
+    let references = documents.references();
     let (values, descending): (ArrayRef, bool) = match (keep, by) {
         (Keep::First, _) => return Ok(rows),
         (Keep::Longest, _) => {
             let length = |row| documents.text(row).map_or(0, |text| text.chars().count() as i64);
-            let lengths: Int64Array = (0..documents.len()).map(length).map(Some).collect();
+            let own = references..documents.len();
+            let lengths: Int64Array = own.map(length).map(Some).collect();
             (Arc::new(lengths), true)
         }
         (Keep::Max | Keep::Min, Some(values)) => (without_nan(values)?, keep == Keep::Max),
@@ -29,11 +32,11 @@ pub(crate) fn order(documents: &Documents, keep: Keep, by: Option<&ArrayRef>) ->
             ));
         }
     };
-    if values.len() != documents.len() {
+    let own = documents.len() - references;
+    if values.len() != own {
         return Err(DedupError::InvalidArgument(format!(
-            "{} values to keep rows by for {} rows",
+            "{} values to keep rows by for {own} rows",
             values.len(),
-            documents.len()
         )));
     }
     let position: ArrayRef = Arc::new((0..values.len() as u32).collect::<UInt32Array>());
@@ -49,13 +52,17 @@ pub(crate) fn order(documents: &Documents, keep: Keep, by: Option<&ArrayRef>) ->
         found: by.map_or_else(String::new, |by| by.data_type().to_string()),
         expected: "the values to keep rows by must have an order, as numbers, strings and times have",
     })?;
-    let mut rank = vec![0_u32; documents.len()];
+    let mut rank = vec![0_u32; own];
     for (place, &row) in (0_u32..).zip(ranked.values()) {
         if let Some(rank) = rank.get_mut(row as usize) {
             *rank = place;
         }
     }
-    rows.sort_unstable_by_key(|&row| rank.get(row as usize).copied());
+    // References come first, in their own order.
+    rows.sort_unstable_by_key(|&row| match (row as usize).checked_sub(references) {
+        None => (None, row),
+        Some(own) => (Some(rank.get(own).copied()), 0),
+    });
     Ok(rows)
 }
 

@@ -203,6 +203,8 @@ pub struct DedupOptions {
     pub keep: Keep,
     /// Which rows are alike.
     pub cluster: Cluster,
+    /// Whether rows are compared with each other, and not only with references.
+    pub within: bool,
     /// How many documents are compared with all others afterwards, to estimate the recall.
     pub audit: usize,
     /// The number of threads; all that the machine has when `None`. Never changes the result.
@@ -220,6 +222,7 @@ impl Default for DedupOptions {
             verify: Verify::Exact,
             keep: Keep::First,
             cluster: Cluster::Direct,
+            within: true,
             audit: 0,
             threads: None,
         }

@@ -14,6 +14,8 @@ pub struct Report {
     pub version: &'static str,
     /// The rows read.
     pub documents: u64,
+    /// The rows that they were compared with and that are none of them: references.
+    pub against: u64,
     /// The bytes of their texts, in UTF-8.
     pub bytes: u64,
     /// The rows whose text is null: kept, and compared with nothing.
@@ -24,6 +26,8 @@ pub struct Report {
     pub kept: u64,
     /// The rows removed.
     pub removed: u64,
+    /// Those of them that were removed for a reference.
+    pub removed_against: u64,
     /// The rows removed whose text is byte for byte that of the row kept for them.
     pub exact_duplicates: u64,
     /// The other rows removed.
@@ -100,7 +104,9 @@ pub struct Files {
     pub inputs: u64,
     /// Their names; a part has the number that its file has here, from zero.
     pub input_files: Vec<String>,
-    /// Their size on disk.
+    /// The names of the files of references.
+    pub against_files: Vec<String>,
+    /// The size of the input files on disk.
     pub input_bytes: u64,
     /// Files of a folder that are not text (they hold a NUL byte) and were left out.
     pub skipped_binary: u64,

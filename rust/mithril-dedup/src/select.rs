@@ -85,11 +85,22 @@ struct Pending<'a> {
     rarest: Option<Rarest>,
 }
 
-/// Decides for every document that shares a bucket with another; `keep_edges` asks for the verified pairs.
+/// How documents are decided.
+#[derive(Clone, Copy)]
+pub(crate) struct Rule {
+    /// So many of the first are references, which stay.
+    pub(crate) references: u32,
+    /// Whether others are compared with each other too.
+    pub(crate) within: bool,
+    /// Whether the verified pairs are asked for.
+    pub(crate) keep_edges: bool,
+}
+
+/// Decides for every document that shares a bucket with another.
 pub(crate) fn select(
     buckets: &Buckets,
     verifier: &Verifier,
-    keep_edges: bool,
+    rule: Rule,
     control: Control,
 ) -> Result<Selection> {
     control.begin("matching", buckets.len() as u64);
@@ -101,7 +112,7 @@ pub(crate) fn select(
         members: Vec::new(),
         kept_in_block: Vec::new(),
         is_crowding: false,
-        keep_edges,
+        rule,
         selection: Selection::default(),
     };
     let mut leaders = vec![NOBODY; buckets.sizes().len()];
@@ -136,7 +147,7 @@ struct Selecting<'a> {
     kept_in_block: Vec<u32>,
     /// Whether a bucket has more kept documents than it may have without being crowded.
     is_crowding: bool,
-    keep_edges: bool,
+    rule: Rule,
     selection: Selection,
 }
 
@@ -156,11 +167,18 @@ impl<'a> Selecting<'a> {
                 control.check()?;
                 let mut comparisons = Comparisons::default();
                 let rarest = rarest(self.crowd.as_ref(), &self.kept, comparer, (document, buckets));
+                if document < self.rule.references {
+                    let guesses = Vec::new();
+                    return Ok(Pending { document, buckets, comparisons, guesses, rarest });
+                }
                 self.members(buckets, rarest.as_ref(), (Those::Before, 0), others);
                 for &kept in &*others {
                     comparisons.add(kept, comparer.verify(document, kept)?);
                 }
                 let mut guesses = Vec::new();
+                if !self.rule.within {
+                    return Ok(Pending { document, buckets, comparisons, guesses, rarest });
+                }
                 let open = buckets.iter().filter(|&&bucket| !self.kept.is_crowded(bucket));
                 let leaders = open.filter_map(|&bucket| leaders.get(bucket as usize));
                 collect(leaders.copied().filter(|&leader| leader < document), others);
@@ -211,8 +229,13 @@ impl<'a> Selecting<'a> {
     /// Compares a document with those kept from `first` on, all or those of the block, and decides.
     fn decide(&mut self, pending: Pending, (those, first): (Those, u32)) -> Result<()> {
         let Pending { document, buckets, mut comparisons, guesses, rarest } = pending;
+        let is_reference = document < self.rule.references;
         let mut members = std::mem::take(&mut self.members);
-        self.members(buckets, rarest.as_ref(), (those, first), &mut members);
+        if is_reference {
+            members.clear();
+        } else {
+            self.members(buckets, rarest.as_ref(), (those, first), &mut members);
+        }
         for &kept in &members {
             let similarity = match guesses.binary_search_by_key(&kept, |guess| guess.0) {
                 Ok(at) => guesses.get(at).and_then(|guess| guess.1),
@@ -223,12 +246,15 @@ impl<'a> Selecting<'a> {
         self.members = members;
         self.selection.candidate_pairs += comparisons.candidates;
         self.selection.verified_pairs += comparisons.verified.len() as u64;
-        if self.keep_edges {
+        if self.rule.keep_edges {
             let edges = comparisons.verified.iter().map(|&kept| (document, kept));
             self.selection.edges.extend(edges);
         }
         if let Some((similarity, kept)) = comparisons.best {
             self.selection.removed.push(Removal { position: document, kept, similarity });
+            return Ok(());
+        }
+        if !self.rule.within && !is_reference {
             return Ok(());
         }
         self.is_crowding |= self.kept.add(document, buckets);

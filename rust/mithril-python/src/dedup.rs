@@ -25,6 +25,7 @@ type Found<'py> = (Bound<'py, PyArray1<bool>>, PyTable, String);
 pub(crate) fn deduplicate<'py>(
     column: &Bound<'py, PyAny>,
     by: Option<&Bound<'py, PyAny>>,
+    against: Option<&Bound<'py, PyAny>>,
     options: &str,
     progress: Progress,
 ) -> PyResult<(Found<'py>, PyDeduplication)> {
@@ -32,7 +33,10 @@ pub(crate) fn deduplicate<'py>(
     let options: DedupOptions = parse_options(options)?;
     numpy_api::import(py)?;
     let by = by.map(column::values).transpose()?;
-    let documents = column::documents(column)?;
+    let mut documents = against.map(column::documents).transpose()?.unwrap_or_default();
+    documents.become_references();
+    let own = column::documents(column)?;
+    documents.append(own).map_err(|error| error::to_python(py, &error))?;
     let (outcome, candidates) = run(py, &progress, |control| {
         let deduplicator = Deduplicator::try_new(options.clone())?;
         let candidates = deduplicator.candidates(&documents, by.as_ref(), control)?;
@@ -58,23 +62,24 @@ pub(crate) struct PyDeduplication {
 
 #[pymethods]
 impl PyDeduplication {
-    /// The text of a row.
-    fn text(&self, row: usize) -> Option<&str> {
-        self.documents.text(row)
+    /// The text of a row, or of a reference.
+    fn text(&self, row: usize, against: bool) -> Option<&str> {
+        self.documents.text(if against { row } else { self.documents.references() + row })
     }
 
-    /// What the texts of two rows have in common: Jaccard similarity, shingles of both, of the first alone, of the
-    /// second alone.
+    /// What the texts of a row, and of another or a reference, have in common: Jaccard similarity, shingles of both,
+    /// of the first alone, of the second alone.
     #[expect(clippy::type_complexity, reason = "a tuple for Python")]
     fn explain(
         &self,
         py: Python,
         first: usize,
         second: usize,
+        against: bool,
     ) -> PyResult<(f64, Vec<String>, Vec<String>, Vec<String>)> {
         py.detach(|| {
-            let text = |row| self.documents.text(row).unwrap_or_default();
-            Explanation::new(text(first), text(second), self.options.shingling)
+            let text = |row, against| self.text(row, against).unwrap_or_default();
+            Explanation::new(text(first, false), text(second, against), self.options.shingling)
         })
         .map(|explanation| {
             let Explanation { jaccard, common, only_first, only_second, .. } = explanation;

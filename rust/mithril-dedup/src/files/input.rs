@@ -85,6 +85,11 @@ const OTHER_TABLES: [&str; 9] =
 const SNIFFED: u64 = 8000;
 
 impl Inputs {
+    /// The names of the files.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.files.iter().map(|file| file.path.to_string_lossy().into_owned()).collect()
+    }
+
     /// Resolves files, folders and patterns; a file that is reached twice is read once.
     pub(super) fn find<P: AsRef<Path>>(arguments: &[P], wanted: InputFormat) -> Result<Self> {
         if arguments.is_empty() {

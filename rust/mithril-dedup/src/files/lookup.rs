@@ -39,6 +39,8 @@ pub struct RemovedRow {
     pub jaccard: Option<f64>,
     /// Whether the two texts are the same byte for byte.
     pub exact_copy: bool,
+    /// Whether the row that is kept is a reference.
+    pub against: bool,
     /// What the two texts have in common: `first` is the row that was removed.
     pub explanation: Explanation,
 }
@@ -73,8 +75,8 @@ pub fn explain_removed(output: &Path, id: &str, control: Control) -> Result<Remo
             "no row with the id {id} was removed: it stayed, or there is none"
         )));
     };
-    let read = |(id, row, file): (String, u64, PathBuf)| -> Result<NamedRow> {
-        let inputs = Inputs::find(&[&file], said.files.input_format)?;
+    let read = |(id, row, file): (String, u64, PathBuf), format| -> Result<NamedRow> {
+        let inputs = Inputs::find(&[&file], format)?;
         let columns = Columns { text: &said.files.text_column, id: None, by: None };
         let Scan { documents, .. } = scan_inputs(&inputs, columns, control)?;
         let Some(text) = documents.text(row as usize) else {
@@ -82,10 +84,12 @@ pub fn explain_removed(output: &Path, id: &str, control: Control) -> Result<Remo
         };
         Ok(NamedRow { id, row, text: text.to_owned(), file })
     };
-    let (removed, kept) = (read(found.removed)?, read(found.kept)?);
+    let format = said.files.input_format;
+    let removed = read(found.removed, format)?;
+    let kept = read(found.kept, if found.against { InputFormat::Auto } else { format })?;
     let explanation = Explanation::new(&removed.text, &kept.text, said.options.shingling)?;
-    let Found { jaccard, exact_copy, .. } = found;
-    Ok(RemovedRow { removed, kept, jaccard, exact_copy, explanation })
+    let Found { jaccard, exact_copy, against, .. } = found;
+    Ok(RemovedRow { removed, kept, jaccard, exact_copy, against, explanation })
 }
 
 /// A row of the table of duplicates.
@@ -94,6 +98,7 @@ struct Found {
     kept: (String, u64, PathBuf),
     jaccard: Option<f64>,
     exact_copy: bool,
+    against: bool,
 }
 
 fn find(table: &Path, id: &str) -> Result<Option<Found>> {
@@ -135,7 +140,9 @@ fn find_in(batch: &RecordBatch, id: &str) -> std::result::Result<Option<Found>, 
     let jaccard = column("jaccard")?;
     let jaccard = jaccard.as_primitive_opt::<Float64Type>().ok_or("similarities are no numbers")?;
     let exact = column("exact_copy")?.as_boolean_opt().ok_or("exact_copy is not true or false")?;
+    let against = batch.column_by_name("against").and_then(|column| column.as_boolean_opt());
     Ok(Some(Found {
+        against: against.is_some_and(|against| against.value(at)),
         removed: named("")?,
         kept: named("kept_")?,
         jaccard: jaccard.is_valid(at).then(|| jaccard.value(at)),

@@ -19,6 +19,7 @@ pub use lookup::{NamedRow, RemovedRow, explain_removed};
 
 use crate::control::Control;
 use crate::deduplicator::Deduplicator;
+use crate::documents::Documents;
 use crate::error::{DedupError, Result};
 use crate::options::{DedupOptions, Keep};
 use crate::report::{Files, Report};
@@ -27,7 +28,7 @@ use output::OutputFolder;
 use rewrite::Rewrite;
 use scan::{Columns, Scan};
 use serde::{Deserialize, Serialize};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// The format of the surviving rows.
@@ -66,6 +67,9 @@ pub struct FileOptions {
     pub input_format: InputFormat,
     /// The format of the surviving rows; JSON lines for JSON lines and Parquet otherwise when `None`.
     pub output_format: Option<OutputFormat>,
+    /// Files, folders and patterns whose rows are references: rows like them go, and they are not written. Of the
+    /// same formats as inputs, and with the same text column.
+    pub against: Vec<PathBuf>,
     /// Whether an output folder of an earlier run is replaced.
     pub overwrite: bool,
 }
@@ -79,6 +83,7 @@ impl Default for FileOptions {
             keep_column: None,
             input_format: InputFormat::Auto,
             output_format: None,
+            against: Vec::new(),
             overwrite: false,
         }
     }
@@ -151,10 +156,15 @@ fn run<P: AsRef<Path>>(
         id: options.id_column.as_deref(),
         by: options.keep_column.as_deref(),
     };
-    let scan = deduplicator.threads().install(|| scan_inputs(&inputs, columns, control))?;
+    let (references, scan) = deduplicator.threads().install(|| {
+        let references = References::read(&options.against, options, control)?;
+        Ok::<_, DedupError>((references, scan_inputs(&inputs, columns, control)?))
+    })?;
     let read = start.elapsed().as_secs_f64();
 
-    let outcome = deduplicator.deduplicate(&scan.documents, scan.by.as_ref(), control)?;
+    let mut documents = references.documents();
+    documents.append(scan.documents.clone())?;
+    let outcome = deduplicator.deduplicate(&documents, scan.by.as_ref(), control)?;
     let writing = Instant::now();
     let parts = deduplicator.threads().install(|| {
         let rewrite = Rewrite {
@@ -166,7 +176,8 @@ fn run<P: AsRef<Path>>(
             control,
         };
         let parts = rewrite.run()?;
-        table::write_duplicates(&inputs, &scan, &outcome.duplicates, &folder)?;
+        let tables = table::Rows { inputs: &inputs, scan: &scan, references: &references };
+        table::write_duplicates(tables, &outcome.duplicates, &folder)?;
         Ok::<_, DedupError>(parts)
     })?;
 
@@ -177,11 +188,8 @@ fn run<P: AsRef<Path>>(
         keep_column: options.keep_column.clone(),
         input_format: inputs.format.name(),
         inputs: inputs.files.len() as u64,
-        input_files: inputs
-            .files
-            .iter()
-            .map(|file| file.path.to_string_lossy().into_owned())
-            .collect(),
+        input_files: inputs.names(),
+        against_files: references.names(),
         input_bytes: inputs.files.iter().map(|file| file.size).sum(),
         skipped_binary: inputs.skipped_binary,
         output_format: output_format.name(),
@@ -195,6 +203,35 @@ fn run<P: AsRef<Path>>(
     control.check()?;
     folder.commit(options.overwrite)?;
     Ok(report)
+}
+
+/// The files of references, and what they hold.
+#[derive(Default)]
+struct References {
+    read: Option<(Inputs, Scan)>,
+}
+
+impl References {
+    fn read(files: &[PathBuf], options: &FileOptions, control: Control) -> Result<Self> {
+        if files.is_empty() {
+            return Ok(Self::default());
+        }
+        let inputs = Inputs::find(files, InputFormat::Auto)?;
+        let columns = Columns { text: &options.text_column, id: None, by: None };
+        let scan = scan_inputs(&inputs, columns, control)?;
+        Ok(Self { read: Some((inputs, scan)) })
+    }
+
+    fn documents(&self) -> Documents {
+        let mut documents =
+            self.read.as_ref().map_or_else(Documents::new, |(_, scan)| scan.documents.clone());
+        documents.become_references();
+        documents
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.read.as_ref().map(|(inputs, _)| inputs.names()).unwrap_or_default()
+    }
 }
 
 /// Reads the columns that decide.

@@ -1,0 +1,121 @@
+"""Rows that go for others that are none of them: last month's, or a test set."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from samples import compress
+
+import mithril
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TEST_SET = ["What is the capital of France?", None, "Who wrote Faust?"]
+ROWS = [
+    "a text",
+    "what is the capital of FRANCE",
+    "a text",
+    None,
+    "Who wrote Faust?",
+    "who wrote faust",
+    "",
+    "A text!",
+]
+
+
+def test_rows_go_for_others_and_for_each_other() -> None:
+    result = mithril.deduplicate(pa.array(ROWS), against=pl.Series(TEST_SET), ngram=2)
+    assert np.flatnonzero(result.keep).tolist() == [0, 3, 6]
+    found = [(row["row"], row["kept_row"], row["against"]) for row in result.duplicates.to_pylist()]
+    assert found == [(1, 0, True), (2, 0, False), (4, 2, True), (5, 2, True), (7, 0, False)]
+    assert (result.report.documents, result.report.against) == (8, 3)
+    assert (result.report.removed, result.report.removed_against) == (5, 3)
+    assert "3 for one of 3 others" in str(result.report)
+    clusters = {(one.kept_row, one.against): one.rows for one in result.clusters()}
+    assert clusters == {(0, False): [2, 7], (2, True): [4, 5], (0, True): [1]}
+    explanation = result.explain(5)
+    assert (explanation.against, explanation.kept_text) == (True, "Who wrote Faust?")
+    assert "row 5 was removed for row 2 of against" in str(explanation)
+    assert result.rethreshold(1.0).keep.tolist() == result.keep.tolist()
+
+
+def test_without_within_only_others_count() -> None:
+    result = mithril.deduplicate(ROWS, against=TEST_SET, within=False, ngram=2, audit=10)
+    assert np.flatnonzero(result.keep).tolist() == [0, 2, 3, 6, 7]
+    audit = result.report.audit
+    assert audit is not None
+    assert (audit.pairs, audit.found, audit.missed) == (2, 2, 0)  # of distinct texts
+    with pytest.raises(ValueError, match="there are none"):
+        mithril.deduplicate(ROWS, within=False)
+    empty = mithril.deduplicate(["a b c"], against=[], ngram=1)
+    assert empty.keep.tolist() == [True]
+
+
+def test_the_row_to_keep_is_chosen_among_own_rows() -> None:
+    by = [1, 9, 3, 9, 9, 9, 9, 2]
+    result = mithril.deduplicate(ROWS, against=TEST_SET, keep="max", by=by, ngram=2)
+    assert np.flatnonzero(result.keep).tolist() == [2, 3, 6]
+    result = mithril.deduplicate(ROWS, against=TEST_SET, keep="longest", ngram=2)
+    assert np.flatnonzero(result.keep).tolist() == [3, 6, 7]
+    result = mithril.deduplicate(ROWS, against=iter(TEST_SET), keep=max, ngram=2)
+    assert np.flatnonzero(result.keep).tolist() == [3, 6, 7]
+    with pytest.raises(ValueError, match="7 values to keep rows by for 8 rows"):
+        mithril.deduplicate(ROWS, against=TEST_SET, keep="max", by=by[1:])
+
+
+def test_files_against_files_of_another_format(tmp_path: Path) -> None:
+    rows = tmp_path / "rows.parquet"
+    names = list("abcdefgh")
+    pq.write_table(pa.table({"text": ROWS, "name": names}), rows)
+    others = tmp_path / "test.jsonl.gz"
+    lines = "".join(json.dumps({"text": text, "answer": 1}) + "\n" for text in TEST_SET)
+    others.write_bytes(compress(lines.encode(), ".gz"))
+    output = tmp_path / "out"
+    report = mithril.dedup_files(rows, output, against=others, ngram=2, id_column="name")
+    kept = pq.read_table(output / "part-00000.parquet")
+    assert kept["name"].to_pylist() == ["a", "d", "g"]
+    duplicates = pq.read_table(output / "duplicates.parquet").to_pylist()
+    found = [
+        (row["id"], row["kept_id"], row["kept_row"], row["kept_file"], row["against"])
+        for row in duplicates
+    ]
+    assert found == [
+        ("b", None, 0, str(others), True),
+        ("c", "a", 0, str(rows), False),
+        ("e", None, 2, str(others), True),
+        ("f", None, 2, str(others), True),
+        ("h", "a", 0, str(rows), False),
+    ]
+    assert report.files is not None
+    assert report.files.against_files == (str(others),)
+    assert (report.against, report.removed_against) == (3, 3)
+    explanation = mithril.explain_removed(output, "f")
+    assert (explanation.text, explanation.kept_text) == ("who wrote faust", "Who wrote Faust?")
+    assert explanation.against
+
+    only = tmp_path / "only"
+    report = mithril.dedup_files(rows, only, against=[others], within=False, ngram=2)
+    assert (report.removed, report.removed_against) == (3, 3)
+    mithril.dedup_files(rows, tmp_path / "plain")
+    assert "against" not in pq.read_schema(tmp_path / "plain" / "duplicates.parquet").names
+
+
+def test_what_is_wrong_with_others_is_said(tmp_path: Path) -> None:
+    rows = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"text": ROWS}), rows)
+    with pytest.raises(FileNotFoundError, match=r"nothing\.parquet"):
+        mithril.dedup_files(rows, tmp_path / "out", against=tmp_path / "nothing.parquet")
+    other = tmp_path / "other.parquet"
+    pq.write_table(pa.table({"words": ROWS}), other)
+    with pytest.raises(ValueError, match="words"):
+        mithril.dedup_files(rows, tmp_path / "out", against=other)
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(TypeError, match="column of texts"):
+        mithril.deduplicate(ROWS, against="a text")
