@@ -59,6 +59,7 @@ def _dedup(options: argparse.Namespace) -> None:
         options.output,
         text_column=options.text_column,
         id_column=options.id_column,
+        method=options.method,
         threshold=options.threshold,
         recall=options.recall,
         permutations=options.permutations,
@@ -181,6 +182,12 @@ def _add_dedup(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
     matching = dedup.add_argument_group("what counts as a duplicate")
     add = matching.add_argument
+    add(
+        "--method",
+        choices=["minhash", "exact"],
+        default="minhash",
+        help="texts that are alike by their shingles, or the same once normalized and lower-cased",
+    )
     add("--threshold", type=float, default=0.8, help="least Jaccard similarity of duplicates")
     add("--recall", type=float, default=0.99, help="share of pairs at the threshold to be found")
     add("--permutations", type=int, default=128, help="values in a signature")

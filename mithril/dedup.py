@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from mithril.progress import Progress
 
+Method: TypeAlias = Literal["minhash", "exact"]
 Shingle: TypeAlias = Literal["auto", "whitespace", "words", "chars"]
 UnicodeForm: TypeAlias = Literal["nfc", "nfkc"]
 Verify: TypeAlias = Literal["exact", "signature", "none"]
@@ -30,6 +31,7 @@ ClusterRule: TypeAlias = Literal["direct", "components"]
 def deduplicate(
     column: object,
     *,
+    method: Method = "minhash",
     threshold: float = 0.8,
     recall: float = 0.99,
     permutations: int = 128,
@@ -62,6 +64,9 @@ def deduplicate(
         column: The texts. An Arrow column (pyarrow, polars, pandas 3, anything with
             ``__arrow_c_stream__`` or ``__arrow_c_array__``) is read where it is; a list, a numpy
             array or any other iterable of ``str`` and None is copied first.
+        method: Which rows are duplicates. ``"minhash"``: those whose shingle sets are alike.
+            ``"exact"``: those whose texts are the same once they are normalized and lower-cased, as
+            far as that is asked for below; shingles, and all about them, are of no account.
         threshold: The least Jaccard similarity of two texts' shingle sets that makes them
             duplicates, above 0 and at most 1.
         recall: The least probability that a pair exactly at the threshold is found, between 0
@@ -122,6 +127,7 @@ def deduplicate(
         [True, False, True]
     """
     options = dict(  # noqa: C408 - as they are spelt everywhere
+        method=method,
         threshold=threshold,
         recall=recall,
         permutations=permutations,

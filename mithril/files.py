@@ -13,7 +13,7 @@ from mithril.report import Report
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mithril.dedup import ClusterRule, Shingle, UnicodeForm, Verify
+    from mithril.dedup import ClusterRule, Method, Shingle, UnicodeForm, Verify
     from mithril.progress import Progress
 
 
@@ -23,6 +23,7 @@ def dedup_files(
     *,
     text_column: str = "text",
     id_column: str | None = None,
+    method: Method = "minhash",
     threshold: float = 0.8,
     recall: float = 0.99,
     permutations: int = 128,
@@ -65,6 +66,7 @@ def dedup_files(
         text_column: The column that holds the texts.
         id_column: The column whose values name rows in the table of duplicates; the number of the
             row over all inputs if None.
+        method: As in `deduplicate`.
         threshold: As in `deduplicate`.
         recall: As in `deduplicate`.
         permutations: As in `deduplicate`.
@@ -110,6 +112,7 @@ def dedup_files(
         text_column=text_column,
         id_column=id_column,
         keep_column=keep_column or None,
+        method=method,
         threshold=threshold,
         recall=recall,
         permutations=permutations,

@@ -203,9 +203,6 @@ class Report:
     def _rows(self) -> list[tuple[str, str]]:
         seconds = self.seconds
         speed = self.documents / seconds.total if seconds.total else 0.0
-        promised = "none promised"
-        if self.promised_recall is not None:
-            promised = f"{self.promised_recall:.1%} promised"
         rows = [
             ("documents", f"{self.documents:,} ({size_text(self.bytes)} of text)"),
             ("kept", f"{self.kept:,} ({_percent(self.kept, self.documents)})"),
@@ -213,15 +210,7 @@ class Report:
             ("  exact copies", f"{self.exact_duplicates:,}"),
             ("  near-duplicates", f"{self.near_duplicates:,}"),
             ("clusters", f"{self.clusters.count:,}, the largest of {self.clusters.largest:,}"),
-            (
-                "recall",
-                f"{promised} at threshold {self.options['threshold']:g}",
-            ),
-            (
-                "",
-                f"by {self.banding.bands} bands of {self.banding.rows} rows",
-            ),
-            ("pairs", f"{self.candidate_pairs:,} candidates, {self.verified_pairs:,} verified"),
+            *self._search(),
             ("time", f"{seconds.total:.2f} s ({speed:,.0f} documents a second)"),
         ]
         if self.against:
@@ -237,6 +226,19 @@ class Report:
         if self.files is not None and self.files.skipped_binary:
             rows.insert(1, ("left out", f"{self.files.skipped_binary:,} binary files"))
         return rows
+
+    def _search(self) -> list[tuple[str, str]]:
+        if self.options["method"] == "exact":
+            return [("method", "texts that are the same once normalized")]
+        promised = "none promised"
+        if self.promised_recall is not None:
+            promised = f"{self.promised_recall:.1%} promised"
+        pairs = f"{self.candidate_pairs:,} candidates, {self.verified_pairs:,} verified"
+        return [
+            ("recall", f"{promised} at threshold {self.options['threshold']:g}"),
+            ("", f"by {self.banding.bands} bands of {self.banding.rows} rows"),
+            ("pairs", pairs),
+        ]
 
 
 def _audit_text(audit: Audit) -> str:

@@ -52,7 +52,8 @@ def test_quiet_says_nothing(rows: Path, tmp_path: Path) -> None:
 
 def test_every_option_reaches_the_engine(rows: Path, tmp_path: Path) -> None:
     options = (
-        "--text-column text --id-column n --threshold 0.7 --recall 0.9 --permutations 64 --seed 7"
+        "--method minhash --text-column text --id-column n --threshold 0.7 --recall 0.9"
+        " --permutations 64 --seed 7"
         " --shingle chars --ngram 3 --no-lowercase --verify signature --keep max:n --format parquet"
         " --threads 1 --overwrite --input-format jsonl --unicode-form nfkc --casefold"
         " --strip-accents --strip-punctuation --collapse-digits --cluster components --audit 5"
@@ -63,6 +64,7 @@ def test_every_option_reaches_the_engine(rows: Path, tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert report["options"] == {
+        "method": "minhash",
         "threshold": 0.7,
         "recall": 0.9,
         "permutations": 64,

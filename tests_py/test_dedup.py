@@ -232,3 +232,44 @@ def test_the_mask_outlives_its_result() -> None:
     keep = mithril.deduplicate(TEXTS).keep
     gc.collect()
     assert keep.tolist() == KEEP
+
+
+def test_exact_is_equality_of_what_is_normalized() -> None:
+    texts = [
+        "Caf\u00e9!",
+        "cafe\u0301!",
+        "caf\u00e9",
+        "CAFE",
+        "cafe",
+        None,
+        "",
+        "cafe",
+        "caf\u00e9!",
+    ]
+
+    def removed(**options: Any) -> list[tuple[int, int, bool]]:
+        result = mithril.deduplicate(texts, method="exact", **options)
+        assert (result.report.promised_recall, result.report.candidate_pairs) == (1.0, 0)
+        assert "the same once normalized" in str(result.report)
+        return [
+            (row["row"], row["kept_row"], row["exact_copy"])
+            for row in result.duplicates.to_pylist()
+        ]
+
+    assert removed() == [(4, 3, False), (7, 3, False), (8, 0, False)]
+    assert removed(lowercase=False) == [(7, 4, True)]
+    assert removed(unicode_form="nfc") == [
+        (1, 0, False),
+        (4, 3, False),
+        (7, 3, False),
+        (8, 0, False),
+    ]
+    everything = removed(strip_accents=True, strip_punctuation=True)
+    assert [row for row, *_ in everything] == [1, 2, 3, 4, 7, 8]
+    assert {kept for _, kept, _ in everything} == {0}
+    kept = mithril.deduplicate(texts, method="exact", keep="max", by=range(9)).keep
+    assert kept.tolist() == [False, True, True, False, False, True, True, True, True]
+    with pytest.raises(ValueError, match="an audit compares shingles"):
+        mithril.deduplicate(texts, method="exact", audit=3)
+    against = mithril.deduplicate(["CAFE", "tea"], method="exact", against=["cafe"], within=False)
+    assert against.keep.tolist() == [False, True]

@@ -51,6 +51,9 @@ STALLED = """
         "list(store.get_stream('key'))",
         "store.put('key', (b'x' * 10_000_000 for _ in range(100)))",
         "store.open('key')",
+        "mithril.ContentAddressedStore(store).store(b'x' * 100)",
+        "mithril.ContentAddressedStore(store).retrieve('a' * 64)",
+        "mithril.ContentAddressedStore(store).verify()",
     ],
 )
 def test_ctrl_c_ends_a_call_on_a_server_that_never_answers(call: str) -> None:

@@ -15,7 +15,7 @@ const PLACES: usize = 8;
 /// The buckets that hold two documents or more, and for each document those it is in.
 ///
 /// Most documents are in none: they are kept without another look.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Buckets {
     /// The number of documents in each bucket.
     sizes: Vec<u32>,

@@ -8,7 +8,7 @@ use crate::documents::Documents;
 use crate::error::{DedupError, Result};
 use crate::exact::{self, ExactCopies};
 use crate::keep;
-use crate::options::{Cluster, DedupOptions, Keep, Verify};
+use crate::options::{Cluster, DedupOptions, Keep, Method, Verify};
 use crate::report::{Clusters, Report, Seconds};
 use crate::select::{self, Removal, Rule};
 use crate::sketch::Sketches;
@@ -229,6 +229,12 @@ impl Deduplicator {
                     .to_owned(),
             ));
         }
+        if options.method == Method::Exact && options.audit > 0 {
+            return Err(DedupError::InvalidArgument(
+                "an audit compares shingles, and method exact does not: leave one of them out"
+                    .to_owned(),
+            ));
+        }
         if !options.within && documents.references() == 0 {
             return Err(DedupError::InvalidArgument(
                 "without within, rows are compared with references alone, and there are none"
@@ -237,8 +243,20 @@ impl Deduplicator {
         }
         let start = Instant::now();
         let order = keep::order(documents, options.keep, by)?;
-        let exact = exact::find(documents, &order, control)?;
+        let prepare = (options.method == Method::Exact).then_some(options.shingling);
+        let exact = exact::find(documents, &order, prepare, control)?;
         let after_exact = Instant::now();
+        if options.method == Method::Exact {
+            let exact_seconds = (after_exact - start).as_secs_f64();
+            let seconds =
+                Seconds { exact: exact_seconds, total: exact_seconds, ..Seconds::default() };
+            return Ok(Candidates {
+                exact,
+                buckets: Buckets::default(),
+                signatures: Vec::new(),
+                seconds,
+            });
+        }
         let sketches = Sketches::make(documents, &exact.distinct, options, self.banding, control)?;
         let after_sketch = Instant::now();
         let buckets = Buckets::build(&sketches);
@@ -346,8 +364,11 @@ impl Deduplicator {
             near_duplicates: removed - exact_duplicates,
             clusters,
             banding: self.banding,
-            promised_recall: (options.verify != Verify::Signature)
-                .then(|| self.banding.candidate_probability(options.threshold)),
+            promised_recall: match (options.method, options.verify) {
+                (Method::Exact, _) => Some(1.0),
+                (Method::MinHash, Verify::Signature) => None,
+                (Method::MinHash, _) => Some(self.banding.candidate_probability(options.threshold)),
+            },
             candidate_pairs: 0,
             verified_pairs: 0,
             left_out: 0,

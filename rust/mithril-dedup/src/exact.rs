@@ -3,7 +3,9 @@
 use crate::control::Control;
 use crate::documents::Documents;
 use crate::error::Result;
+use crate::options::Shingling;
 use rayon::prelude::*;
+use std::borrow::Cow;
 use xxhash_rust::xxh3::xxh3_128;
 
 const CHUNK: usize = 1024;
@@ -21,12 +23,28 @@ pub(crate) struct ExactCopies {
 ///
 /// Texts are told apart by a 128-bit hash (XXH3), and rows with equal hashes by their bytes: a
 /// collision, which can be made on purpose, leaves both rows for the stages that follow.
-pub(crate) fn find(documents: &Documents, order: &[u32], control: Control) -> Result<ExactCopies> {
+///
+/// With `prepare`, texts are equal that are so once they are normalized and in the case that it says.
+pub(crate) fn find(
+    documents: &Documents,
+    order: &[u32],
+    prepare: Option<Shingling>,
+    control: Control,
+) -> Result<ExactCopies> {
+    let bytes = |row: u32| -> Cow<[u8]> {
+        let text = |shingling: Shingling| {
+            let text = documents.text(row as usize).unwrap_or_default();
+            shingling.whole(text).map(|whole| Cow::Owned(whole.into_bytes()))
+        };
+        prepare
+            .and_then(text)
+            .unwrap_or_else(|| Cow::Borrowed(documents.bytes(row as usize).unwrap_or_default()))
+    };
     control.begin("hashing", order.len() as u64);
     let mut hashes = vec![0_u128; order.len()];
     hashes.par_chunks_mut(CHUNK).zip(order.par_chunks(CHUNK)).try_for_each(|(out, rows)| {
         for (hash, &row) in out.iter_mut().zip(rows) {
-            *hash = xxh3_128(documents.bytes(row as usize).unwrap_or_default());
+            *hash = xxh3_128(&bytes(row));
         }
         control.advance(rows.len() as u64)
     })?;
@@ -35,10 +53,8 @@ pub(crate) fn find(documents: &Documents, order: &[u32], control: Control) -> Re
     let mut found = ExactCopies { distinct: Vec::new(), copies: Vec::new() };
     for (&row, hash) in order.iter().zip(hashes) {
         let position = firsts.first_of(hash);
-        let same = found
-            .distinct
-            .get(position as usize)
-            .is_some_and(|&other| documents.bytes(other as usize) == documents.bytes(row as usize));
+        let same =
+            found.distinct.get(position as usize).is_some_and(|&other| bytes(other) == bytes(row));
         if same {
             found.copies.push((row, position));
         } else {

@@ -49,7 +49,9 @@ pub use explain::Explanation;
 pub use files::{
     FileOptions, InputFormat, NamedRow, OutputFormat, RemovedRow, dedup_files, explain_removed,
 };
-pub use options::{Cluster, DedupOptions, Form, Keep, Normalization, Shingle, Shingling, Verify};
+pub use options::{
+    Cluster, DedupOptions, Form, Keep, Method, Normalization, Shingle, Shingling, Verify,
+};
 pub use report::{Clusters, Files, Report, Seconds};
 pub use row_hash::hash_rows;
 pub use shingle::Shingler;

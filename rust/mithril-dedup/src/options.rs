@@ -138,6 +138,17 @@ impl Shingling {
     }
 }
 
+/// Which rows are duplicates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Method {
+    /// Those whose shingle sets are alike: candidates by `MinHash`, verified.
+    MinHash,
+    /// Those whose texts are the same once they are normalized and in lower case, as far as that is asked for.
+    /// Shingles, and all that is about them, are of no account.
+    Exact,
+}
+
 /// What a candidate pair must pass before a row is removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -186,6 +197,8 @@ pub enum Cluster {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct DedupOptions {
+    /// Which rows are duplicates.
+    pub method: Method,
     /// The least Jaccard similarity of two shingle sets that makes them duplicates, in (0, 1].
     pub threshold: f64,
     /// The least probability, in (0, 1), that a pair at the threshold becomes a candidate.
@@ -214,6 +227,7 @@ pub struct DedupOptions {
 impl Default for DedupOptions {
     fn default() -> Self {
         Self {
+            method: Method::MinHash,
             threshold: 0.8,
             recall: 0.99,
             permutations: 128,

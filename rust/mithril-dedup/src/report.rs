@@ -3,6 +3,8 @@
 use crate::audit::Audit;
 use crate::banding::Banding;
 use crate::options::DedupOptions;
+#[cfg(doc)]
+use crate::options::Method;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -36,7 +38,7 @@ pub struct Report {
     pub clusters: Clusters,
     /// How signatures were cut.
     pub banding: Banding,
-    /// The probability that a pair exactly at the threshold is found; `None` when signatures verify,
+    /// The probability that a pair exactly at the threshold is found (1 for [`Method::Exact`]); `None` when signatures verify,
     /// whose estimate is below the threshold for about half of such pairs.
     pub promised_recall: Option<f64>,
     /// The pairs of rows that share a band and were compared. Where many rows share one, those that cannot reach

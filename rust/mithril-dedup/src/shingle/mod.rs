@@ -222,6 +222,11 @@ impl Shingling {
         Some(prepared)
     }
 
+    /// The text normalized and in the case that it is compared in, if it is not compared as it is.
+    pub(crate) fn whole(&self, text: &str) -> Option<String> {
+        self.prepared(text).or_else(|| self.lowercase.then(|| text.to_lowercase()))
+    }
+
     /// What is left to do with a text that is prepared.
     pub(crate) fn for_prepared(self) -> Self {
         Self { normalization: Normalization::default(), lowercase: false, ..self }
