@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from mithril import __version__
+from mithril import __version__, cli_index
 from mithril.exceptions import InvalidArgumentException, MithrilException
 from mithril.files import dedup_files
 
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, _terminated)
     try:
-        _dedup(options)
+        options.run(options)
     except InvalidArgumentException as error:
         print(f"mithril: error: {error}", file=sys.stderr)
         return WRONG_USE
@@ -105,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"mithril {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    cli_index.add_parser(commands, _matching)
     dedup = commands.add_parser(
         "dedup",
         help="remove near-duplicates from files",
@@ -115,6 +116,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         argument_default=None,
     )
+    dedup.set_defaults(run=_dedup)
     add = dedup.add_argument
     add(
         "input",
@@ -142,7 +144,33 @@ def _parser() -> argparse.ArgumentParser:
     add("--overwrite", action="store_true", help="replace the folder of an earlier run")
 
     matching = dedup.add_argument_group("what counts as a duplicate")
+    _matching(matching)
     add = matching.add_argument
+    add(
+        "--verify",
+        choices=["exact", "signature", "none"],
+        default="exact",
+        help="what a candidate pair must pass",
+    )
+    add(
+        "--keep",
+        type=_keep,
+        default="first",
+        metavar="WHICH",
+        help="row to keep of several alike: first, longest, max:COLUMN or min:COLUMN",
+    )
+
+    running = dedup.add_argument_group("running")
+    add = running.add_argument
+    add("--threads", type=int, metavar="N", help="threads; else all of the machine's")
+    add("--json", action="store_true", help="print the report as JSON")
+    add("--quiet", action="store_true", help="print errors only")
+    return parser
+
+
+def _matching(group: argparse._ArgumentGroup) -> None:
+    """Add the options that say what is alike."""
+    add = group.add_argument
     add("--threshold", type=float, default=0.8, help="least Jaccard similarity of duplicates")
     add("--recall", type=float, default=0.99, help="share of pairs at the threshold to be found")
     add("--permutations", type=int, default=128, help="values in a signature")
@@ -165,23 +193,3 @@ def _parser() -> argparse.ArgumentParser:
     add("--strip-accents", action="store_true", help="remove nonspacing marks first")
     add("--strip-punctuation", action="store_true", help="remove punctuation first")
     add("--collapse-digits", action="store_true", help="make each run of digits one 0 first")
-    add(
-        "--verify",
-        choices=["exact", "signature", "none"],
-        default="exact",
-        help="what a candidate pair must pass",
-    )
-    add(
-        "--keep",
-        type=_keep,
-        default="first",
-        metavar="WHICH",
-        help="row to keep of several alike: first, longest, max:COLUMN or min:COLUMN",
-    )
-
-    running = dedup.add_argument_group("running")
-    add = running.add_argument
-    add("--threads", type=int, metavar="N", help="threads; else all of the machine's")
-    add("--json", action="store_true", help="print the report as JSON")
-    add("--quiet", action="store_true", help="print errors only")
-    return parser

@@ -18,7 +18,7 @@ use std::ops::Range;
 /// another at the end, and enough that taking them costs nothing.
 const SPAN: usize = 64 << 10;
 /// Bytes of a text from which on all threads share it: a thread would take some milliseconds.
-const LARGE: usize = 4 << 20;
+pub(crate) const LARGE: usize = 4 << 20;
 /// What a row costs whatever its text, in bytes of text.
 const ROW: usize = 256;
 
@@ -328,7 +328,7 @@ pub(crate) fn sketch(
 }
 
 /// Sketches one text; false if it has no shingle.
-fn sketch_text(
+pub(crate) fn sketch_text(
     hasher: &MinHasher,
     shingler: &mut Shingler,
     text: &str,

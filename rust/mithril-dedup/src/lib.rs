@@ -6,6 +6,7 @@
 //! - [`dedup_files`] from Parquet, JSON lines or text files to a folder with the surviving rows,
 //!   the table of duplicates and the [`Report`].
 //!
+//! [`MinHashIndex`] keeps what finds near-duplicates of a text later: it grows, shrinks and is saved.
 //! [`HashColumn`] has the stages up to the signatures and the bands alone, for those who do something
 //! else with them; [`hash_rows`] hashes the rows of a column whole.
 //!
@@ -22,6 +23,7 @@ mod documents;
 mod error;
 mod exact;
 mod files;
+mod index;
 mod keep;
 mod options;
 mod report;
@@ -38,7 +40,11 @@ pub use control::Control;
 pub use deduplicator::{Deduplication, Deduplicator, Duplicate};
 pub use documents::{Documents, MAX_DOCUMENTS, TextBuilder};
 pub use error::{DedupError, Result, Source};
-pub use files::{FileOptions, InputFormat, OutputFormat, dedup_files};
+pub use files::{FileOptions, InputFormat, OutputFormat, TextFiles, dedup_files, read_texts};
+pub use index::{
+    Batch, IndexMatch, IndexMatches, IndexOptions, IndexStats, MinHashIndex, Snapshot,
+    ids_of_column,
+};
 pub use options::{DedupOptions, Form, Keep, Normalization, Shingle, Shingling, Verify};
 pub use report::{Clusters, Files, Report, Seconds};
 pub use row_hash::hash_rows;

@@ -15,6 +15,7 @@ mod dedup;
 mod error;
 mod fork;
 mod hashing;
+mod index;
 mod interrupt;
 mod minhash;
 mod numpy_api;
@@ -49,6 +50,8 @@ mod _native {
     #[pymodule_export]
     use super::hashing::{PyHashFunction, PyHasher, hash_column, hash_many};
     #[pymodule_export]
+    use super::index::PyMinHashIndex;
+    #[pymodule_export]
     use super::minhash::PyMinHasher;
     #[pymodule_export]
     use super::operation::{PyMailbox, PyOperation};
@@ -64,7 +67,7 @@ mod _native {
     const __version__: &str = env!("CARGO_PKG_VERSION");
 
     #[pymodule_export]
-    const ERROR_KINDS: [&str; 12] = mithril_dedup::DedupError::KINDS;
+    const ERROR_KINDS: [&str; 15] = mithril_dedup::DedupError::KINDS;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -12,8 +12,10 @@ mod rewrite;
 mod scan;
 mod table;
 mod text;
+mod texts;
 
 pub use input::InputFormat;
+pub use texts::{TextFiles, read_texts};
 
 use crate::control::Control;
 use crate::deduplicator::Deduplicator;
