@@ -8,6 +8,7 @@
     [{'row': 2, 'kept_row': 0, 'jaccard': 1.0, 'exact_copy': False}]
 
 `deduplicate` works on a column of texts in memory, `dedup_files` from files to a clean copy.
+`MinHashIndex` finds what is like a text among documents that come and go, and can be saved.
 `MinHasher` makes the signatures, for those who do something else with them. `open_store` opens
 folders and buckets, and `ContentAddressedStore` keeps each content in them once. `ZstdCompressor`,
 `Lz4Compressor` and `AdaptiveCompressor` compress, and `compress_array` does it for arrays; `xxh64`,
@@ -35,6 +36,7 @@ from mithril.exceptions import (
     CompressionException,
     ContentNotFoundException,
     DedupException,
+    IndexException,
     InvalidAddressException,
     InvalidArgumentException,
     InvalidKeyException,
@@ -49,6 +51,7 @@ from mithril.exceptions import (
 )
 from mithril.explain import Explanation, explain_removed
 from mithril.files import dedup_files
+from mithril.filter import DedupFilter, FilterStats
 from mithril.hashing import (
     Blake3Hash,
     Hasher,
@@ -64,6 +67,7 @@ from mithril.hashing import (
     xxh3_128,
     xxh64,
 )
+from mithril.index import IndexMatch, IndexStats, MinHashIndex
 from mithril.minhash import MinHasher
 from mithril.report import Audit, Report
 from mithril.result import Cluster, DedupResult
@@ -99,17 +103,23 @@ __all__ = [
     "DType",
     "Damage",
     "DedupException",
+    "DedupFilter",
     "DedupResult",
     "Explanation",
+    "FilterStats",
     "GcsStorage",
     "HashFunction",
     "Hasher",
+    "IndexException",
+    "IndexMatch",
+    "IndexStats",
     "InvalidAddressException",
     "InvalidArgumentException",
     "InvalidKeyException",
     "LocalStorage",
     "Lz4Compressor",
     "MemoryStorage",
+    "MinHashIndex",
     "MinHashSignature",
     "MinHasher",
     "MithrilException",

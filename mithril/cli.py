@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from mithril import __version__
+from mithril import __version__, cli_index
 from mithril.exceptions import InvalidArgumentException, MithrilException
 from mithril.explain import explain_removed
 from mithril.files import dedup_files
@@ -123,6 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_dedup(commands)
     _add_explain(commands)
+    cli_index.add_parser(commands, _matching)
     return parser
 
 
@@ -181,6 +182,7 @@ def _add_dedup(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add("--overwrite", action="store_true", help="replace the folder of an earlier run")
 
     matching = dedup.add_argument_group("what counts as a duplicate")
+    _matching(matching)
     add = matching.add_argument
     add(
         "--method",
@@ -188,28 +190,6 @@ def _add_dedup(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         default="minhash",
         help="texts that are alike by their shingles, or the same once normalized and lower-cased",
     )
-    add("--threshold", type=float, default=0.8, help="least Jaccard similarity of duplicates")
-    add("--recall", type=float, default=0.99, help="share of pairs at the threshold to be found")
-    add("--permutations", type=int, default=128, help="values in a signature")
-    add("--seed", type=int, default=42, help="seed of the sketch")
-    add(
-        "--shingle",
-        choices=["auto", "whitespace", "words", "chars"],
-        default="auto",
-        help="what a shingle is made of",
-    )
-    add("--ngram", type=int, default=5, help="how many of these a shingle has")
-    add(
-        "--lowercase",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="lower-case texts first",
-    )
-    add("--unicode-form", choices=["nfc", "nfkc"], help="bring texts to this form first")
-    add("--casefold", action="store_true", help="fold case first, in place of lower-casing")
-    add("--strip-accents", action="store_true", help="remove nonspacing marks first")
-    add("--strip-punctuation", action="store_true", help="remove punctuation first")
-    add("--collapse-digits", action="store_true", help="make each run of digits one 0 first")
     add(
         "--verify",
         choices=["exact", "signature", "none"],
@@ -256,3 +236,30 @@ def _add_dedup(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add("--threads", type=int, metavar="N", help="threads; else all of the machine's")
     add("--json", action="store_true", help="print the report as JSON")
     add("--quiet", action="store_true", help="print errors only")
+
+
+def _matching(group: argparse._ArgumentGroup) -> None:
+    """Add the options that say what is alike."""
+    add = group.add_argument
+    add("--threshold", type=float, default=0.8, help="least Jaccard similarity of duplicates")
+    add("--recall", type=float, default=0.99, help="share of pairs at the threshold to be found")
+    add("--permutations", type=int, default=128, help="values in a signature")
+    add("--seed", type=int, default=42, help="seed of the sketch")
+    add(
+        "--shingle",
+        choices=["auto", "whitespace", "words", "chars"],
+        default="auto",
+        help="what a shingle is made of",
+    )
+    add("--ngram", type=int, default=5, help="how many of these a shingle has")
+    add(
+        "--lowercase",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="lower-case texts first",
+    )
+    add("--unicode-form", choices=["nfc", "nfkc"], help="bring texts to this form first")
+    add("--casefold", action="store_true", help="fold case first, in place of lower-casing")
+    add("--strip-accents", action="store_true", help="remove nonspacing marks first")
+    add("--strip-punctuation", action="store_true", help="remove punctuation first")
+    add("--collapse-digits", action="store_true", help="make each run of digits one 0 first")

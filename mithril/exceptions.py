@@ -13,6 +13,7 @@
     ├── CasException
     │   ├── ContentNotFoundException   also a FileNotFoundError
     │   └── InvalidAddressException    also a ValueError
+    ├── IndexException
     └── DedupException
         ├── NotFoundException          also a FileNotFoundError
         └── OutputInTheWayException    also a FileExistsError
@@ -46,6 +47,7 @@ __all__ = [
     "CompressionException",
     "ContentNotFoundException",
     "DedupException",
+    "IndexException",
     "InvalidAddressException",
     "InvalidArgumentException",
     "InvalidKeyException",
@@ -63,6 +65,10 @@ __all__ = [
 
 class DedupException(MithrilException):
     """A deduplication failed; nothing was written."""
+
+
+class IndexException(MithrilException):
+    """An index in a store is damaged, or not the one that this one goes on from."""
 
 
 class NotFoundException(DedupException, FileNotFoundError):
@@ -86,6 +92,9 @@ CLASS_OF_KIND: dict[str, type[MithrilException]] = {
     "input_changed": DedupException,
     "internal": DedupException,
     "interrupted": DedupException,
+    "index_damaged": IndexException,
+    "index_changed": IndexException,
+    "storage": StorageException,
 }
 """The class for each kind of error of the deduplicator; kinds are only ever added."""
 

@@ -18,7 +18,7 @@ use std::ops::Range;
 /// another at the end, and enough that taking them costs nothing.
 const SPAN: usize = 64 << 10;
 /// Bytes of a text from which on all threads share it: a thread would take some milliseconds.
-const LARGE: usize = 4 << 20;
+pub(crate) const LARGE: usize = 4 << 20;
 /// What a row costs whatever its text, in bytes of text.
 const ROW: usize = 256;
 
@@ -328,7 +328,7 @@ pub(crate) fn sketch(
 }
 
 /// Sketches one text; false if it has no shingle.
-fn sketch_text(
+pub(crate) fn sketch_text(
     hasher: &MinHasher,
     shingler: &mut Shingler,
     text: &str,
@@ -493,7 +493,7 @@ fn cut(
 }
 
 /// Room for `width` values in each of `rows` rows.
-pub(crate) fn zeros(rows: usize, width: usize) -> Result<Vec<u64>> {
+pub(crate) fn zeros<T: Copy + Default>(rows: usize, width: usize) -> Result<Vec<T>> {
     let too_large = || {
         DedupError::InvalidArgument(format!(
             "{rows} rows of {width} values each do not fit into memory: take fewer rows at a time"
@@ -501,6 +501,6 @@ pub(crate) fn zeros(rows: usize, width: usize) -> Result<Vec<u64>> {
     };
     let len = rows.checked_mul(width).ok_or_else(too_large)?;
     // A question only: the memory below comes from the system with zeros in it.
-    Vec::<u64>::new().try_reserve_exact(len).map_err(|_| too_large())?;
-    Ok(vec![0; len])
+    Vec::<T>::new().try_reserve_exact(len).map_err(|_| too_large())?;
+    Ok(vec![T::default(); len])
 }

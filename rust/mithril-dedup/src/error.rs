@@ -118,11 +118,33 @@ pub enum DedupError {
     /// The caller asked to stop.
     #[error("interrupted")]
     Interrupted,
+
+    /// An object is not the part of an index that it should be.
+    #[error("{object}: {problem}")]
+    IndexDamaged {
+        /// The key of the object.
+        object: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+
+    /// An index in a store is not the one that this one goes on from.
+    #[error("{object}: {problem}")]
+    IndexChanged {
+        /// The key of its manifest.
+        object: String,
+        /// What is there, and what to do.
+        problem: &'static str,
+    },
+
+    /// A store of objects failed.
+    #[error(transparent)]
+    Storage(#[from] mithril_core::StorageError),
 }
 
 impl DedupError {
     /// Every [`kind`](Self::kind) there is; the list only ever grows.
-    pub const KINDS: [&'static str; 12] = [
+    pub const KINDS: [&'static str; 15] = [
         "invalid_argument",
         "not_found",
         "mixed_formats",
@@ -135,6 +157,9 @@ impl DedupError {
         "input_changed",
         "internal",
         "interrupted",
+        "index_damaged",
+        "index_changed",
+        "storage",
     ];
 
     /// A short stable name of what happened, for programs.
@@ -153,6 +178,9 @@ impl DedupError {
             Self::InputChanged { .. } => "input_changed",
             Self::Arrow(_) | Self::Threads { .. } => "internal",
             Self::Interrupted => "interrupted",
+            Self::IndexDamaged { .. } => "index_damaged",
+            Self::IndexChanged { .. } => "index_changed",
+            Self::Storage(_) => "storage",
         }
     }
 
@@ -171,6 +199,7 @@ impl From<mithril_core::MithrilError> for DedupError {
     fn from(error: mithril_core::MithrilError) -> Self {
         match error {
             mithril_core::MithrilError::InvalidArgument(text) => Self::InvalidArgument(text),
+            mithril_core::MithrilError::Storage(error) => Self::Storage(error),
             other => Self::InvalidArgument(other.to_string()),
         }
     }

@@ -6,6 +6,7 @@
 //! - [`dedup_files`] from Parquet, JSON lines or text files to a folder with the surviving rows,
 //!   the table of duplicates and the [`Report`].
 //!
+//! [`MinHashIndex`] keeps what finds near-duplicates of a text later: it grows, shrinks and is saved.
 //! [`HashColumn`] has the stages up to the signatures and the bands alone, for those who do something
 //! else with them; [`hash_rows`] hashes the rows of a column whole.
 //!
@@ -26,7 +27,9 @@ mod error;
 mod exact;
 mod explain;
 mod files;
+mod filter;
 mod hash_keys;
+mod index;
 mod keep;
 mod kept;
 mod options;
@@ -47,7 +50,13 @@ pub use documents::{Documents, MAX_DOCUMENTS, TextBuilder};
 pub use error::{DedupError, Result, Source};
 pub use explain::Explanation;
 pub use files::{
-    FileOptions, InputFormat, NamedRow, OutputFormat, RemovedRow, dedup_files, explain_removed,
+    FileOptions, InputFormat, NamedRow, OutputFormat, RemovedRow, TextFiles, dedup_files,
+    explain_removed, read_texts,
+};
+pub use filter::{DedupFilter, FilterOptions, FilterStats, WhenFull};
+pub use index::{
+    Batch, IndexMatch, IndexMatches, IndexOptions, IndexStats, MinHashIndex, Snapshot,
+    ids_of_column,
 };
 pub use options::{
     Cluster, DedupOptions, Form, Keep, Method, Normalization, Shingle, Shingling, Verify,

@@ -135,7 +135,7 @@ pub(crate) enum Progress {
     Callback(Option<Py<PyAny>>),
 }
 
-fn run<T: Send>(
+pub(crate) fn run<T: Send>(
     py: Python,
     progress: &Progress,
     work: impl FnOnce(Control) -> mithril_dedup::Result<T> + Send,

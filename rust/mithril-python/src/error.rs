@@ -29,6 +29,22 @@ pub(crate) fn at(py: Python, error: MithrilError, place: &Place) -> PyErr {
     exception
 }
 
+/// The exception for an error of an index in a store, with the place as its attributes.
+pub(crate) fn of_index(py: Python, error: DedupError, place: &Place) -> PyErr {
+    if let DedupError::Storage(error) = error {
+        return at(py, error.into(), place);
+    }
+    let exception = to_python(py, &error);
+    // An exception takes any attribute.
+    let _ = exception.value(py).setattr("store", place.store.as_deref());
+    if let DedupError::IndexDamaged { object, .. } | DedupError::IndexChanged { object, .. } =
+        &error
+    {
+        let _ = exception.value(py).setattr("key", object);
+    }
+    exception
+}
+
 /// The exception that `mithril.exceptions.of_kind` makes of the error's kind and message.
 pub(crate) fn to_python(py: Python, error: &DedupError) -> PyErr {
     if matches!(error, DedupError::Interrupted) {

@@ -13,8 +13,10 @@ mod compute;
 mod config;
 mod dedup;
 mod error;
+mod filter;
 mod fork;
 mod hashing;
+mod index;
 mod interrupt;
 mod minhash;
 mod numpy_api;
@@ -45,9 +47,13 @@ mod _native {
     #[pymodule_export]
     use super::dedup::{PyDeduplication, dedup_files, deduplicate, explain_removed};
     #[pymodule_export]
+    use super::filter::PyDedupFilter;
+    #[pymodule_export]
     use super::fork::{after_fork, before_fork, prepare_numpy};
     #[pymodule_export]
     use super::hashing::{PyHashFunction, PyHasher, hash_column, hash_many};
+    #[pymodule_export]
+    use super::index::PyMinHashIndex;
     #[pymodule_export]
     use super::minhash::PyMinHasher;
     #[pymodule_export]
@@ -64,7 +70,7 @@ mod _native {
     const __version__: &str = env!("CARGO_PKG_VERSION");
 
     #[pymodule_export]
-    const ERROR_KINDS: [&str; 12] = mithril_dedup::DedupError::KINDS;
+    const ERROR_KINDS: [&str; 15] = mithril_dedup::DedupError::KINDS;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -58,19 +58,21 @@ pub(crate) fn named<'py>(name: &str, argument: &Bound<'py, PyAny>) -> PyResult<T
 
 /// The offsets that the argument `offsets` holds.
 pub(crate) fn offsets(argument: &Bound<PyAny>) -> PyResult<Vec<usize>> {
+    let offsets = whole_numbers("offsets", argument)?;
+    Ok(offsets.into_iter().map(|offset| offset as usize).collect())
+}
+
+/// The integers of any type that an argument holds, none of them below zero.
+pub(crate) fn whole_numbers(name: &str, argument: &Bound<PyAny>) -> PyResult<Vec<u64>> {
     let py = argument.py();
     let Some(array) = array(argument)? else {
-        let offsets = items("offsets", argument)?.into_iter().enumerate();
-        return offsets
-            .map(|(at, item)| {
-                integer(&item, || format!("offsets[{at}]")).map(|value| value as usize)
-            })
-            .collect();
+        let numbers = items(name, argument)?.into_iter().enumerate();
+        return numbers.map(|(at, item)| integer(&item, || format!("{name}[{at}]"))).collect();
     };
     let kind = array.dtype().kind();
     if array.ndim() != 1 || !matches!(kind, b'i' | b'u') {
         let message = format!(
-            "offsets must be integers in one dimension, not {} in {}",
+            "{name} must be integers in one dimension, not {} in {}",
             array.dtype(),
             array.ndim()
         );
@@ -79,16 +81,15 @@ pub(crate) fn offsets(argument: &Bound<PyAny>) -> PyResult<Vec<usize>> {
     if kind == b'u' {
         let wide = array.call_method1("astype", ("uint64",))?;
         let wide = wide.cast::<PyArray1<u64>>()?.try_readonly()?;
-        return Ok(wide.as_array().iter().map(|&offset| offset as usize).collect());
+        return Ok(wide.as_array().to_vec());
     }
     let wide = array.call_method1("astype", ("int64",))?;
     let wide = wide.cast::<PyArray1<i64>>()?.try_readonly()?;
-    let offsets = wide.as_array();
-    let not_negative = |(at, &offset): (usize, &i64)| {
-        usize::try_from(offset)
-            .map_err(|_| invalid(py, &format!("offsets[{at}] must be at least 0, not {offset}")))
+    let not_negative = |(at, &number): (usize, &i64)| {
+        u64::try_from(number)
+            .map_err(|_| invalid(py, &format!("{name}[{at}] must be at least 0, not {number}")))
     };
-    offsets.iter().enumerate().map(not_negative).collect()
+    wide.as_array().iter().enumerate().map(not_negative).collect()
 }
 
 /// The array that an object is, or that its buffer can be seen as; `None` for an object of neither

@@ -1,5 +1,6 @@
 //! The trait that every store implements.
 
+use std::fs::File;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -178,6 +179,17 @@ pub trait StorageBackend: Send + Sync {
             Ok(data.slice(range.start as usize..range.end as usize))
         };
         ranges.iter().map(cut).collect()
+    }
+
+    /// The file that holds the bytes of an object, open for reading, if objects of this store are files: for
+    /// what maps them into memory. It stays what it is when the object is written again or deleted.
+    ///
+    /// A backend without this has none.
+    ///
+    /// Errors: `NotFound` if there is no such object; a store without files need not look.
+    async fn open_file(&self, key: &str) -> Result<Option<File>, StorageError> {
+        check_key(key)?;
+        Ok(None)
     }
 
     /// Objects in the order of `keys`, at most `concurrency` (at least one) under way at a time. One
@@ -416,6 +428,11 @@ macro_rules! forward_backend {
             ) -> Result<(bytes::Bytes, $crate::ObjectMeta), $crate::StorageError> {
                 let $this = self;
                 $inner.get_with_meta(key).await
+            }
+
+            async fn open_file(&self, key: &str) -> Result<Option<std::fs::File>, $crate::StorageError> {
+                let $this = self;
+                $inner.open_file(key).await
             }
 
             async fn get_many(

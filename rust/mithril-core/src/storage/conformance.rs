@@ -2,6 +2,7 @@
 #![expect(clippy::panic, clippy::expect_used, reason = "a check that fails panics, as a test does")]
 
 use std::collections::BTreeSet;
+use std::io::Read;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -121,6 +122,11 @@ async fn whole_objects(store: &dyn StorageBackend) {
         );
         let meta = ok(store.head("whole/object").await, &what);
         assert_eq!((meta.key.as_str(), meta.size), ("whole/object", data.len() as u64), "{what}");
+        if let Some(mut file) = ok(store.open_file("whole/object").await, &what) {
+            let mut read = Vec::new();
+            file.read_to_end(&mut read).expect("a file that can be read");
+            assert_eq!(read, data, "{what} as a file");
+        }
         let age = (chrono::Utc::now() - meta.last_modified).abs();
         assert!(age < chrono::Duration::hours(1), "{what} was written {age} ago");
     }

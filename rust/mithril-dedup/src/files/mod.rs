@@ -13,9 +13,11 @@ mod rewrite;
 mod scan;
 mod table;
 mod text;
+mod texts;
 
 pub use input::InputFormat;
 pub use lookup::{NamedRow, RemovedRow, explain_removed};
+pub use texts::{TextFiles, read_texts};
 
 use crate::control::Control;
 use crate::deduplicator::Deduplicator;

@@ -7,6 +7,7 @@ mod pending;
 mod root;
 
 use std::fmt;
+use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -262,6 +263,10 @@ impl StorageBackend for LocalStorage {
             ranges.into_iter().map(|range| read_range(root, key, &mut opened, range)).collect()
         })
         .await
+    }
+
+    async fn open_file(&self, key: &str) -> Result<Option<File>, StorageError> {
+        self.on_disk(key, |root, key| Ok(Some(root.open_object(key)?.file))).await
     }
 
     async fn rename(&self, from: &str, to: &str) -> Result<(), StorageError> {

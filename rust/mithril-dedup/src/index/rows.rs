@@ -1,0 +1,161 @@
+//! What an index keeps of documents, one after the other.
+
+use super::options::Shape;
+use crate::column::{Places, sketch, zeros};
+use crate::control::Control;
+use crate::documents::Documents;
+use crate::error::Result;
+use crate::threads::on_a_pool;
+use mithril_core::{MinHashSignature, MinHasher, ProgressReporter};
+use std::fmt;
+
+/// Documents whose signatures are in memory at a time.
+const BLOCK: usize = 1 << 15;
+
+/// Documents that have been sketched for an index, and are in none yet.
+///
+/// [`MinHashIndex::sketch`](crate::MinHashIndex::sketch) makes it.
+#[derive(Clone)]
+pub struct Batch {
+    pub(super) shape: Shape,
+    /// `bands` fingerprints for each document.
+    fingerprints: Vec<u32>,
+    codes: Vec<u8>,
+    /// Whether a document is in the buckets: one without a shingle is not.
+    filled: Vec<bool>,
+}
+
+/// What is kept of a document that is in the buckets.
+#[derive(Clone, Copy)]
+pub(super) struct Row<'a> {
+    pub(super) fingerprints: &'a [u32],
+    pub(super) code: &'a [u8],
+}
+
+/// Tells what is done of a block as a part of the whole.
+struct Done<'a>(&'a dyn ProgressReporter);
+
+impl ProgressReporter for Done<'_> {
+    fn increment(&self, amount: u64) {
+        self.0.increment(amount);
+    }
+
+    fn set_total(&self, _total: u64) {}
+
+    fn set_message(&self, _message: &str) {}
+
+    fn finish(&self) {}
+}
+
+/// What stands for a band hash in an index: its upper half.
+pub(super) fn fingerprint(band_hash: u64) -> u32 {
+    (band_hash >> 32) as u32
+}
+
+impl Batch {
+    /// No document.
+    pub(super) fn new(shape: Shape) -> Self {
+        Self { shape, fingerprints: Vec::new(), codes: Vec::new(), filled: Vec::new() }
+    }
+
+    /// The number of documents.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.filled.len()
+    }
+
+    /// Whether there is no document.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.filled.is_empty()
+    }
+
+    /// Sketches the texts of `documents` on the threads that it is called on.
+    pub(super) fn sketch(
+        shape: Shape,
+        hasher: &MinHasher,
+        documents: &Documents,
+        control: Control,
+    ) -> Result<Self> {
+        let mut batch = Self::new(shape);
+        let rows: Vec<u32> = (0..documents.len() as u32).collect();
+        let width = hasher.num_permutations();
+        control.begin("sketching", rows.len() as u64);
+        let progress = Done(control.progress);
+        let control = Control { progress: &progress, ..control };
+        on_a_pool(|| {
+            for rows in rows.chunks(BLOCK) {
+                let mut signatures =
+                    zeros(if shape.code.is_some() { rows.len() } else { 0 }, width)?;
+                let mut hashes = zeros(rows.len(), shape.banding.bands)?;
+                let places = Places {
+                    signatures: shape.code.is_some().then_some(&mut signatures),
+                    bands: Some((shape.banding, &mut hashes)),
+                };
+                sketch(hasher, documents, rows, shape.options.shingling, places, control)?;
+                batch.push(&signatures, &hashes);
+            }
+            Ok(())
+        })?;
+        Ok(batch)
+    }
+
+    /// Appends documents by their signatures and band hashes, row after row.
+    pub(super) fn push(&mut self, signatures: &[u64], hashes: &[u64]) {
+        let (shape, old) = (self.shape, self.len());
+        self.fingerprints.extend(hashes.iter().map(|&hash| fingerprint(hash)));
+        self.filled.extend(
+            hashes
+                .chunks_exact(shape.banding.bands)
+                .map(|row| row.iter().any(|&hash| hash != MinHashSignature::EMPTY)),
+        );
+        let Some(code) = shape.code else { return };
+        let bytes = code.bytes();
+        self.codes.resize(self.len() * bytes, 0);
+        let places = self.codes.chunks_exact_mut(bytes).skip(old);
+        let signatures = signatures.chunks_exact(shape.options.permutations);
+        let filled = self.filled.iter().skip(old);
+        for ((place, signature), _) in
+            places.zip(signatures).zip(filled).filter(|(_, filled)| **filled)
+        {
+            code.write(signature, place);
+        }
+    }
+
+    /// Appends what another batch holds.
+    pub(super) fn append(&mut self, other: &Self) {
+        self.fingerprints.extend_from_slice(&other.fingerprints);
+        self.codes.extend_from_slice(&other.codes);
+        self.filled.extend_from_slice(&other.filled);
+    }
+
+    /// A document; none if it is in no bucket.
+    pub(super) fn row(&self, row: usize) -> Option<Row<'_>> {
+        let is_filled = self.filled.get(row).is_some_and(|&filled| filled);
+        is_filled.then(|| Row {
+            fingerprints: nth(&self.fingerprints, self.shape.banding.bands, row),
+            code: self.code(row),
+        })
+    }
+
+    /// The code of a document.
+    pub(super) fn code(&self, row: usize) -> &[u8] {
+        nth(&self.codes, self.shape.code_bytes(), row)
+    }
+
+    /// The bytes of memory that it takes.
+    pub(super) fn bytes(&self) -> usize {
+        4 * self.fingerprints.capacity() + self.codes.capacity() + self.filled.capacity()
+    }
+}
+
+/// The `at`th run of so many values.
+pub(super) fn nth<T>(values: &[T], width: usize, at: usize) -> &[T] {
+    values.get(at * width..(at + 1) * width).unwrap_or_default()
+}
+
+impl fmt::Debug for Batch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batch").field("documents", &self.len()).finish_non_exhaustive()
+    }
+}
