@@ -108,9 +108,7 @@ class MinHasher:
     @property
     def kernel(self) -> str: ...
 
-_Matches: TypeAlias = tuple[
-    npt.NDArray[np.int64], npt.NDArray[np.uint64], npt.NDArray[np.float64]
-]
+_Matches: TypeAlias = tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64], npt.NDArray[np.float64]]
 _Progress: TypeAlias = bool | Callable[[str, int, int], object] | None
 
 @final
@@ -151,7 +149,7 @@ class MinHashIndex:
     def options(self) -> str: ...
     def ids(self) -> npt.NDArray[np.uint64]: ...
     def __len__(self) -> int: ...
-    def __contains__(self, id: object, /) -> bool: ...
+    def __contains__(self, number: object, /) -> bool: ...
 
 @disjoint_base
 class HashFunction:
