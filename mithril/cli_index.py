@@ -157,12 +157,12 @@ def _query(options: argparse.Namespace) -> None:
     index = _open(options)
     for row, name, matches in _found(options, index):
         if options.json:
-            found = [{"id": id, "similarity": similarity} for id, similarity in matches]
+            found = [{"id": one, "similarity": similarity} for one, similarity in matches]
             names = {"row": row} if name is None else {"row": row, "id": name}
             print(json.dumps({**names, "matches": found}))
             continue
-        for id, similarity in matches:  # noqa: A001 - the word that is used everywhere
-            print(f"{row if name is None else name}\t{id}\t{similarity:.4f}")
+        for one, similarity in matches:
+            print(f"{row if name is None else name}\t{one}\t{similarity:.4f}")
     sys.stdout.flush()
 
 

@@ -200,7 +200,7 @@ class MinHashIndex:
     @classmethod
     def _of(cls, native: Engine) -> MinHashIndex:
         index = cls.__new__(cls)
-        index._native = native
+        index._native = native  # noqa: SLF001 - its own
         return index
 
     @property

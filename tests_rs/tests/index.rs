@@ -131,7 +131,7 @@ impl Naive {
                 };
                 let pairs = signature.iter().zip(other).take(values);
                 let equal = pairs.filter(|&(&a, &b)| coded(a) == coded(b)).count();
-                let (share, chance) = (equal as f64 / values as f64, 1.0 / (1 << bits) as f64);
+                let (share, chance) = (equal as f64 / values as f64, 1.0 / f64::from(1 << bits));
                 ((share - chance) / (1.0 - chance)).clamp(0.0, 1.0)
             } else {
                 (equal as f64 / banding.bands as f64).powf(1.0 / banding.rows as f64)
@@ -211,7 +211,7 @@ fn segments_and_what_was_added_last_are_one_index() {
         naive.add(part, &ids);
         let gone: Vec<u64> = ids.iter().copied().filter(|id| id % 5 == 0).collect();
         index.remove(&gone).unwrap();
-        gone.iter().for_each(|id| drop(naive.documents.remove(id)));
+        naive.documents.retain(|id, _| !gone.contains(id));
         assert_eq!(index.len(), naive.documents.len());
         start += size;
     }
@@ -334,7 +334,7 @@ fn codes_estimate_without_bias() {
         let mut index = MinHashIndex::try_new(options).unwrap();
         // 800 words in common of 1000.
         let words = |pair: usize, from: usize, to: usize| -> String {
-            (from..to).map(|word| format!("p{pair}w{word} ")).collect()
+            (from..to).map(|word| format!("p{pair}w{word}")).collect::<Vec<_>>().join(" ")
         };
         let stored: Texts = (0..pairs).map(|pair| Some(words(pair, 0, 900))).collect();
         let asked: Texts = (0..pairs).map(|pair| Some(words(pair, 100, 1000))).collect();
@@ -482,7 +482,7 @@ fn faults(data: &Bytes) -> Vec<(String, Vec<u8>)> {
     }
     let mut places: Vec<usize> = (0..64 + 32 * count).collect();
     for (start, end) in sections {
-        places.extend([start, (start + end) / 2, end.max(1) - 1]);
+        places.extend([start, usize::midpoint(start, end), end.max(1) - 1]);
     }
     for place in places {
         for bit in [0, 7] {
@@ -739,7 +739,7 @@ fn forged_objects_give_wrong_answers_at_worst() {
     let (mut state, mut opened) = (1, 0);
     let mut forge = |round: usize| {
         let (mut manifest, mut segment) = (manifest.to_vec(), segments[0].to_vec());
-        let target = if round % 4 == 0 { &mut manifest } else { &mut segment };
+        let target = if round.is_multiple_of(4) { &mut manifest } else { &mut segment };
         for _ in 0..=random(&mut state) % 4 {
             // Not the header, whose every field is looked at.
             let at = 192 + random(&mut state) as usize % (target.len() - 192);

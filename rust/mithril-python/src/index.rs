@@ -1,14 +1,14 @@
 //! Indexes from Python.
 
 use crate::dedup::{Progress, parse_options, run};
-use crate::error::{self, Place};
+use crate::error;
 use crate::operation::PyOperation;
 use crate::storage::{PyStorage, plain};
 use crate::{column, numpy_api, tokens};
 use bytes::Bytes;
 use mithril_core::MithrilError;
 use mithril_dedup::{
-    Control, DedupOptions, Documents, IndexMatches, IndexOptions, MinHashIndex, TextBuilder,
+    Batch, Control, DedupOptions, Documents, IndexMatches, IndexOptions, MinHashIndex, TextBuilder,
     TextFiles, Threads, ids_of_column, read_texts,
 };
 use numpy::{IntoPyArray, PyArray1};
@@ -234,9 +234,9 @@ impl PyMinHashIndex {
     ) -> PyResult<Vec<u64>> {
         let index = self.get();
         let ids = ids.as_deref();
-        let batch = run(py, progress, |control| {
+        let batch = quickly_or(py, documents, threads, progress, |control| {
             index.check_ids(documents.len(), ids)?;
-            Threads::try_new(threads)?.install(|| index.sketch(documents, control))
+            index.sketch(documents, control)
         })?;
         drop(index);
         // Not locked any more where Python may run again: the next one to lock it would keep the GIL.
@@ -260,8 +260,8 @@ impl PyMinHashIndex {
         progress: &Progress,
     ) -> PyResult<Matches<'py>> {
         let index = self.get();
-        let found = run(py, progress, |control| {
-            Threads::try_new(threads)?.install(|| index.query_batch(documents, threshold, control))
+        let found = quickly_or(py, documents, threads, progress, |control| {
+            index.query_batch(documents, threshold, control)
         })?;
         let IndexMatches { offsets, ids, similarities } = found;
         let offsets: Vec<i64> = offsets.into_iter().map(|offset| offset as i64).collect();
@@ -289,6 +289,21 @@ impl PyMinHashIndex {
             }
         }
     }
+}
+
+/// Does the work on so many threads, or at once if it is about few documents and nobody wants to be told.
+fn quickly_or<T: Send>(
+    py: Python,
+    documents: &Documents,
+    threads: Option<usize>,
+    progress: &Progress,
+    work: impl Fn(Control) -> mithril_dedup::Result<T> + Send + Sync,
+) -> PyResult<T> {
+    if matches!(progress, Progress::Callback(None)) && Batch::is_quick(documents) {
+        let done = py.detach(|| work(Control::default()));
+        return done.map_err(|error| error::to_python(py, &error));
+    }
+    run(py, progress, |control| Threads::try_new(threads)?.install(|| work(control)))
 }
 
 fn threads(py: Python, options: &str) -> PyResult<Option<usize>> {

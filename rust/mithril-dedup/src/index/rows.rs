@@ -1,16 +1,20 @@
 //! What an index keeps of documents, one after the other.
 
 use super::options::Shape;
-use crate::column::{Places, sketch, zeros};
+use crate::column::{Places, sketch, sketch_text, zeros};
 use crate::control::Control;
 use crate::documents::Documents;
 use crate::error::Result;
+use crate::shingle::Shingler;
 use crate::threads::on_a_pool;
 use mithril_core::{MinHashSignature, MinHasher, ProgressReporter};
 use std::fmt;
 
 /// Documents whose signatures are in memory at a time.
 const BLOCK: usize = 1 << 15;
+/// So few documents, of so many bytes together, are not worth a thread.
+const QUICK_DOCUMENTS: usize = 64;
+const QUICK_BYTES: usize = 64 << 10;
 
 /// Documents that have been sketched for an index, and are in none yet.
 ///
@@ -70,6 +74,49 @@ impl Batch {
         self.filled.is_empty()
     }
 
+    /// Whether documents are so few and so short that they are sketched on the calling thread: starting
+    /// others would take longer.
+    ///
+    /// ```
+    /// use mithril_dedup::{Batch, Documents, TextBuilder};
+    /// let mut texts = TextBuilder::default();
+    /// texts.append_str("one text");
+    /// let mut documents = Documents::new();
+    /// documents.push_texts(texts)?;
+    /// assert!(Batch::is_quick(&documents));
+    /// # Ok::<(), mithril_dedup::DedupError>(())
+    /// ```
+    #[must_use]
+    pub fn is_quick(documents: &Documents) -> bool {
+        let bytes = || (0..documents.len()).filter_map(|row| documents.text(row)).map(str::len);
+        documents.len() <= QUICK_DOCUMENTS && bytes().sum::<usize>() <= QUICK_BYTES
+    }
+
+    /// Sketches few documents.
+    fn sketch_here(
+        mut self,
+        hasher: &MinHasher,
+        documents: &Documents,
+        control: Control,
+    ) -> Result<Self> {
+        let Shape { options, banding, code } = self.shape;
+        let mut shingler = Shingler::new(options.shingling);
+        let mut values = zeros(1, options.permutations)?;
+        let mut bands = zeros(1, banding.bands)?;
+        for row in 0..documents.len() {
+            let text = documents.text(row).unwrap_or_default();
+            if sketch_text(hasher, &mut shingler, text, &mut values, control)? {
+                MinHashSignature::band_hashes(&values, banding.rows, &mut bands);
+            } else {
+                bands.fill(MinHashSignature::EMPTY);
+            }
+            let signature = if code.is_some() { &values[..] } else { &[] };
+            self.push(signature, &bands);
+            control.advance(1)?;
+        }
+        Ok(self)
+    }
+
     /// Sketches the texts of `documents` on the threads that it is called on.
     pub(super) fn sketch(
         shape: Shape,
@@ -78,22 +125,25 @@ impl Batch {
         control: Control,
     ) -> Result<Self> {
         let mut batch = Self::new(shape);
+        control.begin("sketching", documents.len() as u64);
+        if Self::is_quick(documents) {
+            return batch.sketch_here(hasher, documents, control);
+        }
         let rows: Vec<u32> = (0..documents.len() as u32).collect();
         let width = hasher.num_permutations();
-        control.begin("sketching", rows.len() as u64);
         let progress = Done(control.progress);
         let control = Control { progress: &progress, ..control };
         on_a_pool(|| {
             for rows in rows.chunks(BLOCK) {
                 let mut signatures =
                     zeros(if shape.code.is_some() { rows.len() } else { 0 }, width)?;
-                let mut hashes = zeros(rows.len(), shape.banding.bands)?;
+                let mut bands = zeros(rows.len(), shape.banding.bands)?;
                 let places = Places {
                     signatures: shape.code.is_some().then_some(&mut signatures),
-                    bands: Some((shape.banding, &mut hashes)),
+                    bands: Some((shape.banding, &mut bands)),
                 };
                 sketch(hasher, documents, rows, shape.options.shingling, places, control)?;
-                batch.push(&signatures, &hashes);
+                batch.push(&signatures, &bands);
             }
             Ok(())
         })?;

@@ -99,25 +99,28 @@ impl MinHashIndex {
         control: Control,
     ) -> Result<IndexMatches> {
         let threshold = self.threshold(threshold)?;
-        on_a_pool(|| {
-            let batch = self.sketch(documents, control)?;
-            control.begin("matching", batch.len() as u64);
+        let batch = self.sketch(documents, control)?;
+        control.begin("matching", batch.len() as u64);
+        let search = |scratch: &mut Vec<u32>, row: usize| {
+            let found = batch.row(row).map(|row| self.search(row, threshold, scratch));
+            control.advance(1).map(|()| found.unwrap_or_default())
+        };
+        let found: Vec<Vec<IndexMatch>> = if Batch::is_quick(documents) {
+            let mut scratch = Vec::new();
+            (0..batch.len()).map(|row| search(&mut scratch, row)).collect::<Result<_>>()?
+        } else {
             let rows = (0..batch.len()).into_par_iter();
-            let found = rows.map_init(Vec::new, |scratch, row| {
-                let found = batch.row(row).map(|row| self.search(row, threshold, scratch));
-                control.advance(1).map(|()| found.unwrap_or_default())
-            });
-            let found: Vec<Vec<IndexMatch>> = found.collect::<Result<_>>()?;
-            let mut offsets = Vec::with_capacity(found.len() + 1);
-            offsets.push(0);
-            offsets.extend(found.iter().scan(0, |end, found| {
-                *end += found.len();
-                Some(*end)
-            }));
-            let ids = found.iter().flatten().map(|found| found.id).collect();
-            let similarities = found.iter().flatten().map(|found| found.similarity).collect();
-            Ok(IndexMatches { offsets, ids, similarities })
-        })
+            on_a_pool(|| rows.map_init(Vec::new, search).collect())?
+        };
+        let mut offsets = Vec::with_capacity(found.len() + 1);
+        offsets.push(0);
+        offsets.extend(found.iter().scan(0, |end, found| {
+            *end += found.len();
+            Some(*end)
+        }));
+        let ids = found.iter().flatten().map(|found| found.id).collect();
+        let similarities = found.iter().flatten().map(|found| found.similarity).collect();
+        Ok(IndexMatches { offsets, ids, similarities })
     }
 
     fn threshold(&self, threshold: Option<f64>) -> Result<f64> {
@@ -159,13 +162,11 @@ impl MinHashIndex {
 
     /// The estimate from two codes, or from the number of bands that agree.
     fn similarity(&self, row: Row, code: &[u8], bands: usize) -> f64 {
-        match self.shape.code {
-            Some(kind) => kind.similarity(row.code, code),
-            None => {
-                let share = bands as f64 / self.shape.banding.bands as f64;
-                share.powf(1.0 / self.shape.banding.rows as f64)
-            }
+        if let Some(kind) = self.shape.code {
+            return kind.similarity(row.code, code);
         }
+        let share = bands as f64 / self.shape.banding.bands as f64;
+        share.powf(1.0 / self.shape.banding.rows as f64)
     }
 }
 

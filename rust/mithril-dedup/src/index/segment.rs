@@ -114,7 +114,7 @@ impl Segment {
         }
         let entries = |band: usize, entries: &mut Vec<u64>| {
             (0..parts.len()).for_each(|index| entries.extend(moved(index, band)));
-            // Stable: this one finds the runs that are sorted already.
+            #[expect(clippy::stable_sort_primitive, reason = "it finds the runs that are sorted")]
             entries.sort();
         };
         fill_bands(image.section("bands"), filled, control, entries)?;

@@ -103,7 +103,7 @@ impl MinHashIndex {
             let manifest = read(store, &key).await?;
             let missing = match load(store, prefix, &manifest).await {
                 Err(DedupError::Storage(StorageError::NotFound(missing))) => missing,
-                parts => return Self::assemble(manifest, parts?),
+                parts => return Self::assemble(&manifest, parts?),
             };
             if seen.replace(manifest.revision) == Some(manifest.revision) {
                 let problem = format!("it names a segment that is not there: {missing}");
@@ -155,10 +155,10 @@ impl MinHashIndex {
             part(&object, &manifest.shape, named, data, false)
         });
         let parts = parts.collect::<Result<_>>()?;
-        Self::assemble(manifest, parts)
+        Self::assemble(&manifest, parts)
     }
 
-    fn assemble(manifest: Manifest, parts: Vec<Part>) -> Result<Self> {
+    fn assemble(manifest: &Manifest, parts: Vec<Part>) -> Result<Self> {
         let known = Some(manifest.revision).filter(|&revision| revision != 0);
         Ok(Self {
             parts,
