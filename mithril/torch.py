@@ -29,10 +29,10 @@ class DedupDataset(IterableDataset):  # type: ignore[misc]
     stay, n being the number of workers. The stream is read and sketched n times so, which is little
     beside tokenizing it once; it has to be the same in every worker.
 
-    With torchdata's ``StatefulDataLoader`` a loader goes on where another was. The state of a worker is
-    all that its filter remembers, the items of a batch that are not yielded yet, and the place in the
-    stream: a stream that has ``state_dict`` and ``load_state_dict`` itself is asked, any other is read
-    again up to there.
+    With torchdata's ``StatefulDataLoader`` a loader goes on where another was. A worker's state
+    is all that its filter remembers, the items of a batch that are not yielded yet, and the place
+    in the stream: a stream that has ``state_dict`` and ``load_state_dict`` itself is asked, any
+    other is read again up to there.
     """
 
     def __init__(
@@ -48,8 +48,8 @@ class DedupDataset(IterableDataset):  # type: ignore[misc]
         Args:
             items: The stream, which is iterated over anew for each epoch.
             text: Where an item has its text: a key, a function, or None where items are texts.
-            near: What each epoch begins with, and what is never changed: a filter, empty or not; one
-                with the default options if None.
+            near: What each epoch begins with, and what is never changed: a filter, empty or not;
+                one with the default options if None.
             batch_size: How many items are looked at together.
 
         Raises:

@@ -226,7 +226,7 @@ def test_what_cannot_be_is_said(options: dict[str, Any], problem: str) -> None:
 
 
 def test_a_crowd_is_passed_over_not_waited_for() -> None:
-    # One paragraph, and as many words of each document's own: buckets of thousands that are not alike.
+    # One paragraph, and words of each document's own: buckets of thousands that are not alike.
     shared = " ".join(f"s{number}" for number in range(60))
     texts = [f"{shared} " + " ".join(f"o{row}x{n}" for n in range(30)) for row in range(3000)]
     near = mithril.DedupFilter(**OPTIONS)
@@ -301,11 +301,14 @@ class Resumable:
 
 
 @pytest.mark.parametrize("resumable", [False, True])
-def test_a_dataset_resumes_to_the_same_stream(torch: Any, resumable: bool) -> None:  # noqa: FBT001
+def test_a_dataset_resumes_to_the_same_stream(torch: Any, resumable: bool) -> None:
     texts = stream(400)
 
+    streams: list[Resumable] = []
+
     def dataset() -> Any:
-        items = Resumable(texts) if resumable else texts
+        streams.append(Resumable(texts))
+        items = streams[-1] if resumable else texts
         return torch.DedupDataset(items, near=mithril.DedupFilter(**OPTIONS), batch_size=50)
 
     for worker in (None, types.SimpleNamespace(id=1, num_workers=2)):
@@ -319,7 +322,7 @@ def test_a_dataset_resumes_to_the_same_stream(torch: Any, resumable: bool) -> No
             second.load_state_dict(state)
             assert begun + list(second) == whole
             if resumable and count == 100:
-                assert second._items.read < len(texts)
+                assert streams[-1].read < len(texts)
             # What was loaded is for one iteration.
             assert list(second) == whole
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 from torch.utils.data import DataLoader
@@ -11,6 +11,9 @@ from torchdata.stateful_dataloader import StatefulDataLoader
 
 import mithril
 from mithril.torch import DedupDataset
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 TEXTS = [
     f"text number {number % 300} of some that come by more than once, {'!' * (number % 7)}"
@@ -24,7 +27,7 @@ def dataset() -> DedupDataset:
     return DedupDataset([{"text": text} for text in TEXTS], "text", near=near, batch_size=64)
 
 
-def texts_of(batches: Any) -> list[str]:
+def texts_of(batches: Iterable[dict[str, list[str]]]) -> list[str]:
     return [text for batch in batches for text in batch["text"]]
 
 

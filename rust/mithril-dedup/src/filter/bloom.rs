@@ -27,7 +27,7 @@ impl Bloom {
         let step = hash.rotate_left(32) | 1;
         (0..BITS).map(move |at| {
             let mixed = hash.wrapping_add(step.wrapping_mul(at));
-            let bit = (u128::from(mixed) * u128::from(bits) >> 64) as u64;
+            let bit = ((u128::from(mixed) * u128::from(bits)) >> 64) as u64;
             (start + (bit / 64) as usize, 1 << (bit % 64))
         })
     }

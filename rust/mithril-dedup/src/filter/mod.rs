@@ -200,7 +200,8 @@ impl DedupFilter {
         let mut stays = Vec::with_capacity(documents.len());
         let rows: Vec<u32> = (0..documents.len() as u32).collect();
         let mut hashes = zeros(rows.len().min(BATCH), bands)?;
-        let mut signatures = zeros(rows.len().min(BATCH), if self.code.is_some() { width } else { 0 })?;
+        let mut signatures =
+            zeros(rows.len().min(BATCH), if self.code.is_some() { width } else { 0 })?;
         let mut code = vec![0; self.code.map_or(0, Code::bytes)];
         for rows in rows.chunks(BATCH) {
             let hashes = hashes.get_mut(..rows.len() * bands).unwrap_or_default();
@@ -231,9 +232,8 @@ impl DedupFilter {
             return true;
         }
         let threshold = self.options.threshold;
-        let is_alike = |other: &[u8]| {
-            self.code.is_none_or(|kind| kind.similarity(code, other) >= threshold)
-        };
+        let is_alike =
+            |other: &[u8]| self.code.is_none_or(|kind| kind.similarity(code, other) >= threshold);
         let is_known = self.bloom.as_ref().is_some_and(|bloom| bloom.has(hashes));
         let known = self.recent.find(hashes, is_alike, &mut self.stats.passed_over);
         if is_known || known {

@@ -27,7 +27,7 @@ impl DedupFilter {
     ///
     /// None in practice: options can be written.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        let options = serde_json::to_vec(&self.options).map_err(|error| wrong(error.to_string()))?;
+        let options = serde_json::to_vec(&self.options).map_err(wrong)?;
         let mut bytes = MAGIC.to_vec();
         bytes.extend(VERSION.to_le_bytes());
         bytes.extend((options.len() as u32).to_le_bytes());
@@ -38,12 +38,12 @@ impl DedupFilter {
         }
         bytes.extend((self.recent.len() as u64).to_le_bytes());
         for (hashes, code) in self.recent.documents() {
-            hashes.iter().for_each(|hash| bytes.extend(hash.to_le_bytes()));
+            bytes.extend(hashes.iter().flat_map(|hash| hash.to_le_bytes()));
             bytes.extend_from_slice(code);
         }
         let words = self.bloom.as_ref().map(super::Bloom::words).unwrap_or_default();
         bytes.extend((words.len() as u64).to_le_bytes());
-        words.iter().for_each(|word| bytes.extend(word.to_le_bytes()));
+        bytes.extend(words.iter().flat_map(|word| word.to_le_bytes()));
         let checksum = xxh3_64(&bytes);
         bytes.extend(checksum.to_le_bytes());
         Ok(bytes)
@@ -56,18 +56,20 @@ impl DedupFilter {
     /// [`DedupError::InvalidArgument`] for bytes that are no filter, damaged, or of a later version.
     pub fn try_from_bytes(bytes: &[u8]) -> Result<Self> {
         let Some((content, checksum)) = bytes.split_last_chunk::<8>() else {
-            return Err(wrong("it is too short".to_owned()));
+            return Err(wrong("it is too short"));
         };
         let mut rest = Rest(content);
         if rest.take(MAGIC.len())? != MAGIC {
-            return Err(wrong("it begins as none does".to_owned()));
+            return Err(wrong("it begins as none does"));
         }
         let version = rest.small()?;
         if version != VERSION {
-            return Err(wrong(format!("it has version {version}, and this release reads {VERSION}")));
+            return Err(wrong(format!(
+                "it has version {version}, and this release reads {VERSION}"
+            )));
         }
         if xxh3_64(content) != u64::from_le_bytes(*checksum) {
-            return Err(wrong("it is damaged: its checksum differs".to_owned()));
+            return Err(wrong("it is damaged: its checksum differs"));
         }
         let length = rest.small()? as usize;
         let options: FilterOptions = serde_json::from_slice(rest.take(length)?)
@@ -105,7 +107,7 @@ impl DedupFilter {
     }
 }
 
-fn wrong(problem: String) -> DedupError {
+fn wrong(problem: impl std::fmt::Display) -> DedupError {
     DedupError::InvalidArgument(format!("this is no state of a filter: {problem}"))
 }
 
@@ -115,7 +117,7 @@ struct Rest<'a>(&'a [u8]);
 impl<'a> Rest<'a> {
     fn take(&mut self, length: usize) -> Result<&'a [u8]> {
         let taken = self.0.split_at_checked(length);
-        let (taken, rest) = taken.ok_or_else(|| wrong("it ends too early".to_owned()))?;
+        let (taken, rest) = taken.ok_or_else(|| wrong("it ends too early"))?;
         self.0 = rest;
         Ok(taken)
     }

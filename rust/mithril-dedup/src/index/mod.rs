@@ -28,11 +28,11 @@ pub use search::{IndexMatch, IndexMatches};
 pub use stats::IndexStats;
 pub use store::Snapshot;
 
-pub(crate) use code::Code;
 use crate::banding::Banding;
 use crate::control::Control;
 use crate::documents::Documents;
 use crate::error::{DedupError, Result};
+pub(crate) use code::Code;
 use fresh::Fresh;
 use mithril_core::MinHasher;
 use options::Shape;
