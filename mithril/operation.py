@@ -47,7 +47,13 @@ class _Mailbox:
         self._next += 1
         self._waiting[number] = future
         assert self._native is not None  # noqa: S101 - the constructor has set it
-        operation.start(self._native, number)
+        try:
+            operation.start(self._native, number)
+        except RuntimeError:
+            # The interpreter is ending. A daemon's loop, which is about to be cut off, waits without
+            # an answer as it does for what it asked for before; the main thread is told.
+            if threading.current_thread() is threading.main_thread():
+                raise
         try:
             return await future
         finally:
