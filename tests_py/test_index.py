@@ -651,7 +651,7 @@ def test_parent_and_child_go_on_after_a_fork() -> None:
         def work():
             number = 10_000
             while not done.is_set():
-                index.add(["some words in a row"], [number])
+                index.add(["some words in a row"], [number], threads=2)
                 index.query("text number 7")
                 number += 1
         threads = [threading.Thread(target=work)]

@@ -48,9 +48,9 @@ impl MinHashIndex {
     ///     index.save(&store, "corpus/index").await?;
     ///     let again = MinHashIndex::open(&store, "corpus/index").await?;
     ///     assert_eq!(again.ids(), [7]);
-    ///     Ok(())
-    /// })
-    /// # .map_err(|error: mithril_dedup::DedupError| error)
+    ///     Ok::<(), mithril_dedup::DedupError>(())
+    /// })?;
+    /// # Ok::<(), mithril_dedup::DedupError>(())
     /// ```
     pub async fn save<S>(&mut self, store: &S, prefix: &str) -> Result<()>
     where
