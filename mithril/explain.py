@@ -15,7 +15,8 @@ from mithril import _native
 _MOST_WORDS = 3000
 _SHOWN = 8
 _STYLE = (
-    "<style>.mithril-diff{border-collapse:collapse;table-layout:fixed;width:100%}"
+    "<style>.mithril-diff{border-collapse:collapse;table-layout:fixed;width:100%;"
+    "color:inherit}"
     ".mithril-diff th,.mithril-diff td{border:1px solid #8886;padding:.4em .6em;text-align:left;"
     "vertical-align:top;white-space:pre-wrap;overflow-wrap:anywhere}"
     ".mithril-diff del{background:#f003;text-decoration:none}"

@@ -89,7 +89,7 @@ class IndexStats:
             f'<td style="text-align:left">{escape(value)}</td></tr>'
             for label, value in self._rows()
         )
-        return f"<table>{rows}</table>"
+        return f"<table style='color:inherit'>{rows}</table>"
 
     def _rows(self) -> list[tuple[str, str]]:
         size = f"{size_text(self.bytes)} ({self.bytes_per_document:,.0f} bytes a document)"

@@ -50,8 +50,8 @@ class _Mailbox:
         try:
             operation.start(self._native, number)
         except RuntimeError:
-            # The interpreter is ending. A daemon's loop, which is about to be cut off, waits without
-            # an answer as it does for what it asked for before; the main thread is told.
+            # The interpreter is ending. A daemon's loop, about to be cut off, waits without an
+            # answer, as it does for what it asked for before; the main thread is told.
             if threading.current_thread() is threading.main_thread():
                 raise
         try:

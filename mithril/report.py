@@ -198,7 +198,7 @@ class Report:
             f'<td style="text-align:left">{escape(value)}</td></tr>'
             for label, value in self._rows()
         )
-        return f"<table>{rows}</table>"
+        return f"<table style='color:inherit'>{rows}</table>"
 
     def _rows(self) -> list[tuple[str, str]]:
         seconds = self.seconds

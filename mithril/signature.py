@@ -214,7 +214,7 @@ class MinHashSignature:
             f'<td style="text-align:left">{value}</td></tr>'
             for label, value in rows.items()
         )
-        return f"<table>{cells}</table>"
+        return f"<table style='color:inherit'>{cells}</table>"
 
 
 @lru_cache(maxsize=64)

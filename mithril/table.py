@@ -87,7 +87,8 @@ class Table:
             for row in self._native.rows(0, _SHOWN)
         )
         more = f"<p>{len(self) - _SHOWN:,} more rows</p>" if len(self) > _SHOWN else ""
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{more}"
+        table = f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody>"
+        return f"<table style='color:inherit'>{table}</table>{more}"
 
 
 def _from_ipc(stream: bytes) -> Table:

@@ -100,4 +100,4 @@ def _html(*rows: tuple[str, str]) -> str:
         f'<td style="text-align:left">{escape(value)}</td></tr>'
         for label, value in rows
     )
-    return f"<table>{cells}</table>"
+    return f"<table style='color:inherit'>{cells}</table>"
