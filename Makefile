@@ -23,7 +23,7 @@ embedded_python = $(shell $(BIN)/python -c 'from sysconfig import get_config_var
 	var("Py_ENABLE_SHARED") and print("LD_LIBRARY_PATH=%s PYTHONPATH=%s" % (var("LIBDIR"), get_path("purelib")))')
 
 .PHONY: help build demo test test-rust test-package test-python test-datasets test-torch package fuzz soak \
-	extension lint api deny format bench bench-codecs bench-dedup bench-compression bench-minhash bench-storage clean
+	extension lint api deny format bench bench-codecs bench-dedup bench-compression bench-index bench-minhash bench-storage clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -112,6 +112,9 @@ bench: bench-codecs bench-storage ## time hashing, compression and stores beside
 
 bench-codecs: $(VENV)/.built $(VENV)/.bench ## time hashing and compression beside other packages (ARGUMENTS=--quick tries it)
 	$(BIN)/python benchmarks/bench_codecs.py $(ARGUMENTS)
+
+bench-index: ## time an index of a million documents: adding, asking, saving, opening
+	cargo bench --locked --package mithril-dedup --bench index
 
 bench-minhash: $(VENV)/.built $(VENV)/.bench ## time MinHash and deduplication beside other packages (ARGUMENTS=--quick tries it)
 	$(BIN)/python benchmarks/bench_minhash.py $(ARGUMENTS)
