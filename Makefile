@@ -30,7 +30,8 @@ as_maturin = $(if $(pyo3_config),PYO3_BUILD_EXTENSION_MODULE=1 PYO3_CONFIG_FILE=
 	print("%s-%d.%d-%dbit" % (sys.implementation.name, *sys.version_info[:2], 64 if sys.maxsize > 2**32 else 32))'))
 
 .PHONY: help build demo test test-rust test-package test-python test-datasets test-torch package fuzz soak \
-	extension lint api deny format bench bench-codecs bench-crowd bench-dedup bench-compression bench-minhash bench-storage clean
+	extension lint api deny format bench bench-codecs bench-crowd bench-dedup bench-compression bench-index \
+	bench-minhash bench-storage clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -122,6 +123,9 @@ bench: bench-codecs bench-storage ## time hashing, compression and stores beside
 
 bench-codecs: $(VENV)/.built $(VENV)/.bench ## time hashing and compression beside other packages (ARGUMENTS=--quick tries it)
 	$(BIN)/python benchmarks/bench_codecs.py $(ARGUMENTS)
+
+bench-index: ## time an index of a million documents: adding, asking, saving, opening
+	cargo bench --locked --package mithril-dedup --bench index
 
 bench-minhash: $(VENV)/.built $(VENV)/.bench ## time MinHash and deduplication beside other packages (ARGUMENTS=--quick tries it)
 	$(BIN)/python benchmarks/bench_minhash.py $(ARGUMENTS)

@@ -412,6 +412,32 @@ class MinHashIndex:
         """Open an index that was saved; see `open`."""
         return cls._of(await run(_native.MinHashIndex.open(_engine(store), _prefix(key))))
 
+    @staticmethod
+    def sweep(store: StoreLike, key: str | None = None) -> int:
+        """Delete segments that no manifest names, as a writer leaves them that dies or is stopped.
+
+        Nobody may be saving there meanwhile: the segments of a manifest that is still to be
+        written would go.
+
+        Args:
+            store: A store or its URL.
+            key: As for `save`.
+
+        Returns:
+            How many there were.
+
+        Raises:
+            ObjectNotFoundException: There is no index; also a FileNotFoundError.
+            IndexException: Its manifest is damaged.
+            StorageException: The store failed.
+        """
+        return _native.MinHashIndex.sweep(_engine(store), _prefix(key)).wait()
+
+    @staticmethod
+    async def sweep_async(store: StoreLike, key: str | None = None) -> int:
+        """Delete segments that no manifest names; see `sweep`."""
+        return await run(_native.MinHashIndex.sweep(_engine(store), _prefix(key)))
+
     def stats(self) -> IndexStats:
         """Tell what the index holds; it looks at every bucket.
 

@@ -552,6 +552,29 @@ def test_saving_and_opening_may_be_awaited(store: mithril.Storage) -> None:
     asyncio.run(main())
 
 
+def test_what_dead_writers_have_left_is_swept(store: mithril.Storage) -> None:
+    index = MinHashIndex()
+    index.add(["some words"])
+    index.save(store, "index")
+    others = [
+        "index/segment-" + "0" * 31 + "1/beside",
+        "index/segment-short",
+        "index/segments",
+        "index/segment-" + "A" * 32,
+        "other/segment-" + "0" * 32,
+    ]
+    left = [f"index/segment-{number:032x}" for number in (7, 2**128 - 1)]
+    for key in (*others, *left):
+        store.put(key, b"")
+    before = set(store.list())
+    assert MinHashIndex.sweep(store, "index") == 2
+    assert set(store.list()) == before - set(left)
+    assert asyncio.run(MinHashIndex.sweep_async(store, "index")) == 0
+    assert len(MinHashIndex.open(store, "index")) == 1
+    with pytest.raises(mithril.ObjectNotFoundException):
+        MinHashIndex.sweep(store, "nowhere")
+
+
 def test_a_folder_is_mapped(tmp_path: Path) -> None:
     index = MinHashIndex()
     index.add([f"text number {number}" for number in range(5000)])

@@ -604,6 +604,10 @@ fn a_death_at_any_point_leaves_the_old_index_or_the_new_one() {
                 break;
             }
             assert!(output.status.code().is_none(), "{verb}, point {at}: {}", shown(&output));
+            // What it has left goes, and nothing else.
+            block(MinHashIndex::sweep(&store, "some/index")).unwrap();
+            let named = found.stats().unwrap().segments;
+            assert_eq!((keys(&store).len(), open(&store).unwrap().ids()), (1 + named, found.ids()));
             // Whoever comes next goes on.
             let mut next = change(folder.path(), verb);
             save(&mut next, &store).unwrap();

@@ -183,6 +183,17 @@ impl PyMinHashIndex {
         })
     }
 
+    /// How many segments were deleted that nothing names.
+    #[staticmethod]
+    fn sweep(store: &PyStorage, prefix: String) -> PyOperation {
+        let place = store.place(Some(prefix.clone()));
+        let (store, within) = (Arc::clone(&store.store), place.clone());
+        let work = async move { Ok::<_, MithrilError>(MinHashIndex::sweep(&store, &prefix).await) };
+        PyOperation::new(place, work, move |py, swept| {
+            plain(py, swept.map_err(|error| error::of_index(py, error, &within))?)
+        })
+    }
+
     /// What the index holds, as JSON.
     fn stats(&self, py: Python) -> PyResult<String> {
         let index = self.get();

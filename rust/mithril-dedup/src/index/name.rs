@@ -28,3 +28,8 @@ pub(super) fn unique() -> u128 {
 pub(super) fn text(name: u128) -> String {
     format!("{name:032x}")
 }
+
+/// The name of these digits, if they are those of one.
+pub(super) fn parse(digits: &str) -> Option<u128> {
+    u128::from_str_radix(digits, 16).ok().filter(|&name| text(name) == digits)
+}

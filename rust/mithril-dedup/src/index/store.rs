@@ -23,7 +23,7 @@ impl MinHashIndex {
     ///
     /// If it was opened from there or saved there before, only what is new is written: segments of what was
     /// added, and then the manifest, in one step with looking that it is still the same. A
-    /// crash before that step leaves the old index, and maybe segments that nothing names. Segments that
+    /// crash before that step leaves the old index, and maybe segments that nothing names ([`sweep`](Self::sweep)). Segments that
     /// the new manifest does not name any more are deleted after it.
     ///
     /// # Errors
@@ -114,6 +114,45 @@ impl MinHashIndex {
             object: key,
             problem: "it changes all the time; open it again",
         })
+    }
+
+    /// Deletes the segments below `prefix` that the manifest there does not name, as a writer leaves them that dies or
+    /// is stopped, and returns how many there were.
+    ///
+    /// Nobody may be saving there meanwhile: the segments of a manifest that is still to be written would go.
+    ///
+    /// # Errors
+    ///
+    /// [`DedupError::Storage`] when there is no index or the store fails, [`DedupError::IndexDamaged`] when its
+    /// manifest cannot be read.
+    ///
+    /// ```
+    /// use mithril_core::{MemoryStorage, runtime};
+    /// use mithril_dedup::{IndexOptions, MinHashIndex};
+    /// let store = MemoryStorage::new();
+    /// let swept = runtime().block_on(async {
+    ///     MinHashIndex::try_new(IndexOptions::default())?.save(&store, "index").await?;
+    ///     MinHashIndex::sweep(&store, "index").await
+    /// })?;
+    /// assert_eq!(swept, 0);
+    /// # Ok::<(), mithril_dedup::DedupError>(())
+    /// ```
+    pub async fn sweep<S>(store: &S, prefix: &str) -> Result<usize>
+    where
+        S: StorageBackend + ?Sized,
+    {
+        let segments = read(store, &manifest_key(prefix)).await?.segments;
+        let named: HashSet<u128> = segments.into_iter().map(|segment| segment.name).collect();
+        let mut swept = 0;
+        for key in store.list(&self::key(prefix, "segment-")).await? {
+            let name = key.rsplit_once("segment-").and_then(|(_, name)| name::parse(name));
+            // What is called otherwise is not ours.
+            if name.is_some_and(|name| !named.contains(&name) && segment_key(prefix, name) == key) {
+                store.delete(&key).await?;
+                swept += 1;
+            }
+        }
+        Ok(swept)
     }
 
     /// The index as bytes: a manifest, and its segments in their order.
