@@ -50,6 +50,8 @@ pub struct Deduplicator {
 /// It decides for the threshold that it was made for, and for any above it.
 #[derive(Debug)]
 pub struct Candidates {
+    /// The number of documents that it was made of.
+    documents: usize,
     exact: ExactCopies,
     buckets: Buckets,
     /// If signatures verify.
@@ -177,7 +179,7 @@ impl Deduplicator {
     /// # Errors
     ///
     /// As [`deduplicate`](Self::deduplicate), and [`DedupError::InvalidArgument`] for a threshold below that of the
-    /// options, or above 1.
+    /// options, or above 1, and for another number of documents than the candidates are of.
     ///
     /// ```
     /// use arrow::array::{ArrayRef, StringArray};
@@ -210,6 +212,13 @@ impl Deduplicator {
             return Err(DedupError::InvalidArgument(format!(
                 "the threshold must be between {}, for which the bands were chosen, and 1, not {threshold}",
                 self.options.threshold
+            )));
+        }
+        if documents.len() != candidates.documents {
+            return Err(DedupError::InvalidArgument(format!(
+                "candidates of {} documents, and here are {}",
+                candidates.documents,
+                documents.len()
             )));
         }
         let options = DedupOptions { threshold, ..self.options.clone() };
@@ -251,6 +260,7 @@ impl Deduplicator {
             let seconds =
                 Seconds { exact: exact_seconds, total: exact_seconds, ..Seconds::default() };
             return Ok(Candidates {
+                documents: documents.len(),
                 exact,
                 buckets: Buckets::default(),
                 signatures: Vec::new(),
@@ -267,7 +277,8 @@ impl Deduplicator {
             total: start.elapsed().as_secs_f64(),
             ..Seconds::default()
         };
-        Ok(Candidates { exact, buckets, signatures: sketches.signatures, seconds })
+        let (documents, signatures) = (documents.len(), sketches.signatures);
+        Ok(Candidates { documents, exact, buckets, signatures, seconds })
     }
 
     fn choose(
@@ -277,7 +288,7 @@ impl Deduplicator {
         options: &DedupOptions,
         control: Control,
     ) -> Result<Deduplication> {
-        let Candidates { exact, buckets, signatures, seconds } = candidates;
+        let Candidates { exact, buckets, signatures, seconds, .. } = candidates;
         let start = Instant::now();
         let verifier = Verifier::new(documents, &exact.distinct, options, signatures);
         let links = options.cluster == Cluster::Components;
