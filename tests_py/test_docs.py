@@ -11,7 +11,9 @@ import pytest
 DOCS = Path(__file__).parents[1] / "docs"
 
 
-@pytest.mark.parametrize(("name", "least"), [("shingles.md", 20), ("index.md", 6), ("deduplicate.md", 12)])
+@pytest.mark.parametrize(
+    ("name", "least"), [("shingles.md", 20), ("index.md", 6), ("deduplicate.md", 12)]
+)
 def test_examples_are_right(name: str, least: int) -> None:
     page = (DOCS / name).read_text(encoding="utf-8")
     # A fence would be taken for output.

@@ -1,8 +1,13 @@
 //! xxHash: as fast as memory, not cryptographic.
 
 use super::{HashFunction, Hasher};
+use twox_hash::{XxHash3_64, XxHash3_128};
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_64, xxh3_128};
 use xxhash_rust::xxh64::{Xxh64, xxh64};
+
+/// More bytes are left to a library that looks for wider vectors when it runs: 53 GB/s in place of 36 in the
+/// cache, and 35 in place of 30 from memory (AVX2). For fewer the other one is quicker.
+const LONG: usize = 1024;
 
 /// XXH64 with seed 0.
 ///
@@ -83,11 +88,12 @@ impl XxHash3 {
 
 impl HashFunction for XxHash3 {
     fn hash(&self, data: &[u8]) -> Vec<u8> {
-        xxh3_128(data).to_be_bytes().to_vec()
+        let hash = if data.len() > LONG { XxHash3_128::oneshot(data) } else { xxh3_128(data) };
+        hash.to_be_bytes().to_vec()
     }
 
     fn hash_u64(&self, data: &[u8]) -> u64 {
-        xxh3_64(data)
+        if data.len() > LONG { XxHash3_64::oneshot(data) } else { xxh3_64(data) }
     }
 
     fn hasher(&self) -> Box<dyn Hasher> {
