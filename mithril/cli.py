@@ -215,7 +215,7 @@ def _add_dedup(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         action="append",
         default=[],
         metavar="INPUT",
-        help="also remove rows like those of this file, folder or glob, such as a test set",
+        help="also remove rows like those of this file, folder, glob or index, such as a test set",
     )
     add(
         "--within",

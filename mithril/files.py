@@ -85,7 +85,9 @@ def dedup_files(
         against: Files, folders and patterns of rows that inputs are compared with too, and that are
             not written: last month's, or a test set. Of any of the formats, with the same text
             column. The table of duplicates has a column ``against`` then; such a row has no
-            ``kept_id`` where `id_column` names rows.
+            ``kept_id`` where `id_column` names rows. Or folders of a `MinHashIndex`, which stands
+            for the texts it was made of: ``kept_row`` is the id of the document there, and
+            ``jaccard`` the estimate of the index.
         within: Whether rows of the inputs are compared with each other too.
         audit: As in `deduplicate`.
         input_format: The format of the input; by the names of the files if ``"auto"``.

@@ -119,3 +119,65 @@ def test_what_is_wrong_with_others_is_said(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
     with pytest.raises(TypeError, match="column of texts"):
         mithril.deduplicate(ROWS, against="a text")
+
+
+def test_files_against_an_index(tmp_path: Path) -> None:
+    index = mithril.MinHashIndex(ngram=2)
+    index.add(TEST_SET, ids=[7, 8, 2**40])
+    index.save(tmp_path / "index")
+    rows = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"text": ROWS, "name": list("abcdefgh")}), rows)
+    others = tmp_path / "others.jsonl"
+    others.write_text('{"text": "a text"}\n')
+
+    report = mithril.dedup_files(
+        rows, tmp_path / "out", against=[tmp_path / "index", others], ngram=2, id_column="name"
+    )
+    kept = pq.read_table(tmp_path / "out" / "part-00000.parquet")
+    assert kept["name"].to_pylist() == ["d", "g"]
+    found = [
+        (row["id"], row["kept_row"], row["kept_file"], row["jaccard"], row["against"])
+        for row in pq.read_table(tmp_path / "out" / "duplicates.parquet").to_pylist()
+    ]
+    place, other = str(tmp_path / "index"), str(others)
+    assert found == [
+        ("a", 0, other, 1.0, True),
+        ("b", 7, place, 1.0, True),
+        ("c", 0, other, 1.0, True),
+        ("e", 2**40, place, 1.0, True),
+        ("f", 2**40, place, 1.0, True),
+        ("h", 0, other, 1.0, True),
+    ]
+    assert (report.documents, report.kept, report.removed) == (8, 2, 6)
+    assert (report.against, report.removed_against, report.clusters.largest) == (4, 6, 4)
+    assert (report.null_texts, report.empty_texts) == (1, 1)
+    assert report.files is not None
+    assert report.files.against_files == (other, place)
+    with pytest.raises(ValueError, match=f"document 7 of the index {place}, which keeps no texts"):
+        mithril.explain_removed(tmp_path / "out", "b")
+
+    report = mithril.dedup_files(
+        rows, tmp_path / "only", against=tmp_path / "index", within=False, ngram=2
+    )
+    assert (report.removed, report.removed_against) == (3, 3)
+    table = pq.read_table(tmp_path / "only" / "duplicates.parquet")
+    assert table["kept_id"].to_pylist() == [7, 2**40, 2**40]
+    with pytest.raises(ValueError, match="there are none"):
+        mithril.dedup_files(rows, tmp_path / "none", within=False)
+
+    # A row that goes for the index is none that others go for.
+    chain = tmp_path / "chain.parquet"
+    texts = ["what is the capital of france", "what is the capital of", "is the capital of"]
+    pq.write_table(pa.table({"text": texts}), chain)
+    report = mithril.dedup_files(
+        chain, tmp_path / "chained", against=tmp_path / "index", ngram=2, threshold=0.8
+    )
+    kept = pq.read_table(tmp_path / "chained" / "part-00000.parquet")["text"].to_pylist()
+    assert texts[0] not in kept
+    assert texts[2] in kept
+
+    manifest = tmp_path / "index" / "manifest"
+    manifest.write_bytes(manifest.read_bytes()[:-1])
+    with pytest.raises(mithril.MithrilException, match="manifest"):
+        mithril.dedup_files(rows, tmp_path / "damaged", against=tmp_path / "index")
+    assert not (tmp_path / "damaged").exists()

@@ -6,6 +6,7 @@ import pickle
 import re
 from typing import Any
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -182,8 +183,7 @@ def test_components_follow_chains() -> None:
 
 
 def test_pictures_are_drawn(result: mithril.DedupResult) -> None:
-    pyplot = pytest.importorskip("matplotlib.pyplot", reason="matplotlib is not installed")
-    pyplot.switch_backend("agg")
+    plt.switch_backend("agg")
     axes = result.plot_similarities()
     assert sum(patch.get_height() for patch in axes.patches) == 3
     assert result.plot_cluster_sizes(axes) is axes

@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Protocol
 
-if TYPE_CHECKING:
-    from types import TracebackType
+from mithril.discard import WholeFile
 
+if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from mithril import _native
@@ -32,7 +32,7 @@ class Readable(Protocol):
         ...
 
 
-class CompressWriter(io.RawIOBase):
+class CompressWriter(WholeFile):
     """A file that compresses what is written to it into another; see `Compressor.open_writer`.
 
     The frame ends when the file is closed. A ``with`` block that is left by an exception, and a
@@ -92,23 +92,10 @@ class CompressWriter(io.RawIOBase):
         if not self.closed:
             self._leave()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """End the frame, or leave it cut if an exception leaves the block."""
-        if kind is None:
-            self.close()
-        else:
-            self.discard()
-
     def __del__(self) -> None:
-        """Leave the frame cut: nobody knows whether it is whole."""
-        if not self.closed:
-            self._close_file = False
-            self.discard()
+        """Leave the frame cut, and the other file open."""
+        self._close_file = False
+        super().__del__()
 
     def _leave(self) -> None:
         # The base's close flushes, and the frame has ended.

@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from types import TracebackType
+from mithril.discard import WholeFile
 
+if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from mithril import _native
@@ -84,7 +84,7 @@ class ObjectReader(io.RawIOBase):
             raise ValueError("the file is closed")
 
 
-class ObjectWriter(io.RawIOBase):
+class ObjectWriter(WholeFile):
     """An object that is being written, from its beginning to its end.
 
     It appears when the file is closed. A ``with`` block that is left by an exception, `discard` and
@@ -145,23 +145,6 @@ class ObjectWriter(io.RawIOBase):
         finally:
             self._native.abort()
             super().close()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Close the file, or discard the object if an exception leaves the block."""
-        if kind is None:
-            self.close()
-        else:
-            self.discard()
-
-    def __del__(self) -> None:
-        """Give up what was not closed: nobody knows whether it is whole."""
-        if not self.closed:
-            self.discard()
 
     def _send(self) -> None:
         if self._buffer:

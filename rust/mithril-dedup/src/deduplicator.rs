@@ -115,6 +115,27 @@ impl Deduplication {
     }
 }
 
+impl Deduplication {
+    /// Adds rows that were set aside, since they go for one of `against` documents of somewhere else.
+    pub(crate) fn remove(&mut self, others: Vec<Duplicate>, against: u64) {
+        for other in &others {
+            if let Some(keep) = self.keep.get_mut(other.row as usize) {
+                *keep = false;
+            }
+        }
+        let count = others.len() as u64;
+        self.duplicates.extend(others);
+        self.duplicates.sort_unstable_by_key(|duplicate| duplicate.row);
+        let report = &mut self.report;
+        report.against += against;
+        report.kept -= count;
+        report.removed += count;
+        report.removed_against += count;
+        report.near_duplicates += count;
+        report.clusters = clusters_of(&self.duplicates);
+    }
+}
+
 impl Deduplicator {
     /// Checks the options and starts the threads, which live as long as this does.
     ///
@@ -244,12 +265,6 @@ impl Deduplicator {
                     .to_owned(),
             ));
         }
-        if !options.within && documents.references() == 0 {
-            return Err(DedupError::InvalidArgument(
-                "without within, rows are compared with references alone, and there are none"
-                    .to_owned(),
-            ));
-        }
         let start = Instant::now();
         let order = keep::order(documents, options.keep, by)?;
         let prepare = (options.method == Method::Exact).then_some(options.shingling);
@@ -350,15 +365,6 @@ impl Deduplicator {
                 Some(text) => bytes += text.len() as u64,
             }
         }
-        let mut sizes: HashMap<(bool, u64), u64> = HashMap::new();
-        for duplicate in duplicates {
-            *sizes.entry((duplicate.against, duplicate.kept_row)).or_insert(1) += 1;
-        }
-        let mut clusters = Clusters { count: sizes.len() as u64, ..Clusters::default() };
-        for size in sizes.into_values() {
-            clusters.largest = clusters.largest.max(size);
-            *clusters.sizes.entry(size).or_insert(0) += 1;
-        }
         let removed = duplicates.len() as u64;
         let exact_duplicates = duplicates.iter().filter(|one| one.exact_copy).count() as u64;
         Report {
@@ -373,7 +379,7 @@ impl Deduplicator {
             removed_against: duplicates.iter().filter(|one| one.against).count() as u64,
             exact_duplicates,
             near_duplicates: removed - exact_duplicates,
-            clusters,
+            clusters: clusters_of(duplicates),
             banding: self.banding,
             promised_recall: match (options.method, options.verify) {
                 (Method::Exact, _) => Some(1.0),
@@ -430,4 +436,17 @@ fn duplicates(
     }
     duplicates.sort_unstable_by_key(|duplicate| duplicate.row);
     duplicates
+}
+
+fn clusters_of(duplicates: &[Duplicate]) -> Clusters {
+    let mut sizes: HashMap<(bool, u64), u64> = HashMap::new();
+    for duplicate in duplicates {
+        *sizes.entry((duplicate.against, duplicate.kept_row)).or_insert(1) += 1;
+    }
+    let mut clusters = Clusters { count: sizes.len() as u64, ..Clusters::default() };
+    for size in sizes.into_values() {
+        clusters.largest = clusters.largest.max(size);
+        *clusters.sizes.entry(size).or_insert(0) += 1;
+    }
+    clusters
 }

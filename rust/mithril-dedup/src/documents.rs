@@ -7,7 +7,7 @@ use arrow::array::{
 };
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// The most documents that one run can hold: rows are numbered with 32 bits inside.
@@ -36,6 +36,8 @@ pub struct Documents {
     len: usize,
     /// How many of the first are references.
     references: usize,
+    /// Those that are compared with nothing.
+    set_aside: HashSet<usize>,
     /// The bytes of texts that are not valid Unicode; the column holds them with U+FFFD.
     raw: HashMap<usize, Box<[u8]>>,
 }
@@ -168,6 +170,17 @@ impl Documents {
     /// ```
     pub fn become_references(&mut self) {
         self.references = self.len;
+    }
+
+    /// Leaves documents out of all comparisons: they stay, and none goes for them.
+    pub fn set_aside(&mut self, rows: impl IntoIterator<Item = usize>) {
+        self.set_aside.extend(rows);
+    }
+
+    /// Whether a document is compared with others: it has a text, and was not [set aside](Self::set_aside).
+    pub(crate) fn is_compared(&self, row: usize) -> bool {
+        self.text(row).is_some_and(|text| !text.is_empty())
+            && (self.set_aside.is_empty() || !self.set_aside.contains(&row))
     }
 
     /// The number of references, which are the first documents.

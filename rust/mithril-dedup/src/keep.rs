@@ -13,8 +13,7 @@ use std::sync::Arc;
 ///
 /// `by` has one value for each row that is no reference, for [`Keep::Max`] and [`Keep::Min`].
 pub(crate) fn order(documents: &Documents, keep: Keep, by: Option<&ArrayRef>) -> Result<Vec<u32>> {
-    let rows = (0..documents.len())
-        .filter(|&row| documents.text(row).is_some_and(|text| !text.is_empty()));
+    let rows = (0..documents.len()).filter(|&row| documents.is_compared(row));
     let mut rows: Vec<u32> = rows.map(|row| row as u32).collect();
     let references = documents.references();
     let (values, descending): (ArrayRef, bool) = match (keep, by) {

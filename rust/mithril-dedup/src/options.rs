@@ -216,7 +216,8 @@ pub struct DedupOptions {
     pub keep: Keep,
     /// Which rows are alike.
     pub cluster: Cluster,
-    /// Whether rows are compared with each other, and not only with references.
+    /// Whether rows are compared with each other, and not only with references
+    /// ([`Documents::become_references`](crate::Documents::become_references)).
     pub within: bool,
     /// How many documents are compared with all others afterwards, to estimate the recall.
     pub audit: usize,

@@ -32,6 +32,11 @@ pub(crate) fn deduplicate<'py>(
     let py = column.py();
     let options: DedupOptions = parse_options(options)?;
     numpy_api::import(py)?;
+    if !options.within && against.is_none() {
+        let message =
+            "without within, rows are compared with those of against alone, and there are none";
+        return Err(error::of_kind(py, "invalid_argument", message));
+    }
     let by = by.map(column::values).transpose()?;
     let mut documents = against.map(column::documents).transpose()?.unwrap_or_default();
     documents.become_references();

@@ -6,6 +6,7 @@ use super::scan_inputs;
 use crate::control::Control;
 use crate::error::{DedupError, Result};
 use crate::explain::Explanation;
+use crate::index::MinHashIndex;
 use crate::options::DedupOptions;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{Float64Type, Int64Type};
@@ -75,6 +76,13 @@ pub fn explain_removed(output: &Path, id: &str, control: Control) -> Result<Remo
             "no row with the id {id} was removed: it stayed, or there is none"
         )));
     };
+    if MinHashIndex::open_folder(&found.kept.2).is_some() {
+        return Err(DedupError::InvalidArgument(format!(
+            "row {id} was removed for document {} of the index {}, which keeps no texts",
+            found.kept.1,
+            found.kept.2.display()
+        )));
+    }
     let read = |(id, row, file): (String, u64, PathBuf), format| -> Result<NamedRow> {
         let inputs = Inputs::find(&[&file], format)?;
         let columns = Columns { text: &said.files.text_column, id: None, by: None };

@@ -9,6 +9,7 @@ mod jsonl;
 mod lookup;
 mod output;
 mod parquet;
+mod references;
 mod rewrite;
 mod scan;
 mod table;
@@ -21,12 +22,12 @@ pub use texts::{TextFiles, read_texts};
 
 use crate::control::Control;
 use crate::deduplicator::Deduplicator;
-use crate::documents::Documents;
 use crate::error::{DedupError, Result};
 use crate::options::{DedupOptions, Keep};
 use crate::report::{Files, Report};
 use input::{Format, Inputs};
 use output::OutputFolder;
+use references::References;
 use rewrite::Rewrite;
 use scan::{Columns, Scan};
 use serde::{Deserialize, Serialize};
@@ -70,7 +71,8 @@ pub struct FileOptions {
     /// The format of the surviving rows; JSON lines for JSON lines and Parquet otherwise when `None`.
     pub output_format: Option<OutputFormat>,
     /// Files, folders and patterns whose rows are references: rows like them go, and they are not written. Of the
-    /// same formats as inputs, and with the same text column.
+    /// same formats as inputs, and with the same text column. Or folders of a
+    /// [`MinHashIndex`](crate::MinHashIndex): rows that it estimates to be like one of its documents go.
     pub against: Vec<PathBuf>,
     /// Whether an output folder of an earlier run is replaced.
     pub overwrite: bool,
@@ -158,15 +160,28 @@ fn run<P: AsRef<Path>>(
         id: options.id_column.as_deref(),
         by: options.keep_column.as_deref(),
     };
-    let (references, scan) = deduplicator.threads().install(|| {
-        let references = References::read(&options.against, options, control)?;
+    let (mut references, scan) = deduplicator.threads().install(|| {
+        let references = References::read(options, control)?;
         Ok::<_, DedupError>((references, scan_inputs(&inputs, columns, control)?))
     })?;
+    if !options.dedup.within && references.are_none() {
+        return Err(DedupError::InvalidArgument(
+            "without within, rows are compared with those of against alone, and there are none"
+                .to_owned(),
+        ));
+    }
     let read = start.elapsed().as_secs_f64();
 
     let mut documents = references.documents();
     documents.append(scan.documents.clone())?;
-    let outcome = deduplicator.deduplicate(&documents, scan.by.as_ref(), control)?;
+    let threshold = options.dedup.threshold;
+    let found = deduplicator
+        .threads()
+        .install(|| references.found_in_indexes(&scan.documents, threshold, control))?;
+    let first = documents.references();
+    documents.set_aside(found.iter().map(|duplicate| first + duplicate.row as usize));
+    let mut outcome = deduplicator.deduplicate(&documents, scan.by.as_ref(), control)?;
+    outcome.remove(found, references.indexes_hold());
     let writing = Instant::now();
     let parts = deduplicator.threads().install(|| {
         let rewrite = Rewrite {
@@ -205,35 +220,6 @@ fn run<P: AsRef<Path>>(
     control.check()?;
     folder.commit(options.overwrite)?;
     Ok(report)
-}
-
-/// The files of references, and what they hold.
-#[derive(Default)]
-struct References {
-    read: Option<(Inputs, Scan)>,
-}
-
-impl References {
-    fn read(files: &[PathBuf], options: &FileOptions, control: Control) -> Result<Self> {
-        if files.is_empty() {
-            return Ok(Self::default());
-        }
-        let inputs = Inputs::find(files, InputFormat::Auto)?;
-        let columns = Columns { text: &options.text_column, id: None, by: None };
-        let scan = scan_inputs(&inputs, columns, control)?;
-        Ok(Self { read: Some((inputs, scan)) })
-    }
-
-    fn documents(&self) -> Documents {
-        let mut documents =
-            self.read.as_ref().map_or_else(Documents::new, |(_, scan)| scan.documents.clone());
-        documents.become_references();
-        documents
-    }
-
-    fn names(&self) -> Vec<String> {
-        self.read.as_ref().map(|(inputs, _)| inputs.names()).unwrap_or_default()
-    }
 }
 
 /// Reads the columns that decide.

@@ -1,9 +1,9 @@
 //! The table of duplicates.
 
-use super::References;
 use super::input::Inputs;
 use super::output::OutputFolder;
 use super::parquet::write_parquet;
+use super::references::{Place, References};
 use super::scan::Scan;
 use crate::deduplicator::Duplicate;
 use crate::error::Result;
@@ -41,7 +41,7 @@ pub(super) fn write_duplicates(
         Field::new("jaccard", DataType::Float64, true),
         Field::new("exact_copy", DataType::Boolean, false),
     ];
-    if rows.references.read.is_some() {
+    if !rows.references.are_none() {
         fields.push(Field::new("against", DataType::Boolean, false));
     }
     let schema = Arc::new(Schema::new(fields));
@@ -56,7 +56,7 @@ pub(super) fn write_duplicates(
             Arc::new(duplicates.iter().map(|one| Some(flag(one))).collect::<BooleanArray>())
         };
         columns.push(flags(|one| one.exact_copy));
-        if rows.references.read.is_some() {
+        if !rows.references.are_none() {
             columns.push(flags(|one| one.against));
         }
         Ok(RecordBatch::try_new(schema.clone(), columns)?)
@@ -66,28 +66,31 @@ pub(super) fn write_duplicates(
 
 impl Rows<'_> {
     /// Id, row within its file, and file of each of `rows`: of those that count over all inputs, and of references.
-    /// The latter have no id where ids are values of a column.
+    /// The latter have no id where ids are values of a column, and else their row; a document of an index has its
+    /// id for a row.
     fn named(self, rows: &[(bool, u64)]) -> Result<Vec<ArrayRef>> {
-        let id = match &self.scan.id {
-            Some(id) => {
-                let own = |&(against, row): &(bool, u64)| (!against).then_some(row);
-                take(id, &rows.iter().map(own).collect::<UInt64Array>(), None)?
-            }
-            None => Arc::new(rows.iter().map(|row| Some(row.1 as i64)).collect::<Int64Array>()),
+        let own = |row: usize| {
+            let (file, row) = self.scan.locate(row);
+            let file = self.inputs.files.get(file)?.path.to_string_lossy().into_owned();
+            Some(Place { file, row: row as i64 })
         };
-        let places: Vec<(String, usize)> = rows
+        let places: Vec<Place> = rows
             .iter()
             .filter_map(|&(against, row)| {
-                let own = (self.inputs, self.scan);
-                let references = self.references.read.as_ref().map(|read| (&read.0, &read.1));
-                let (inputs, scan) = if against { references? } else { own };
-                let (file, row) = scan.locate(row as usize);
-                let name = inputs.files.get(file)?.path.to_string_lossy().into_owned();
-                Some((name, row))
+                if against { self.references.locate(row as usize) } else { own(row as usize) }
             })
             .collect();
-        let row: Int64Array = places.iter().map(|place| Some(place.1 as i64)).collect();
-        let file = StringArray::from_iter_values(places.iter().map(|place| &place.0));
+        let id: ArrayRef = if let Some(id) = &self.scan.id {
+            let own = |&(against, row): &(bool, u64)| (!against).then_some(row);
+            take(id, &rows.iter().map(own).collect::<UInt64Array>(), None)?
+        } else {
+            let number = |(&(against, row), place): (&(bool, u64), &Place)| {
+                if against { place.row } else { row as i64 }
+            };
+            Arc::new(Int64Array::from_iter_values(rows.iter().zip(&places).map(number)))
+        };
+        let row: Int64Array = places.iter().map(|place| Some(place.row)).collect();
+        let file = StringArray::from_iter_values(places.iter().map(|place| &place.file));
         Ok(vec![id, Arc::new(row), Arc::new(file)])
     }
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use std::ops::Range;
 use xxhash_rust::xxh3::xxh3_64;
 
-const MAGIC: [u8; 8] = *b"MTHRLIDX";
+pub(super) const MAGIC: [u8; 8] = *b"MTHRLIDX";
 const VERSION: u32 = 1;
 /// The header, and what sections are aligned to.
 const UNIT: usize = 64;

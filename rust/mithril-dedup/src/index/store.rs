@@ -4,16 +4,23 @@ use super::MinHashIndex;
 use super::manifest::{Manifest, Named};
 use super::map::map;
 use super::name;
-use super::object::damaged;
+use super::object::{MAGIC, damaged};
 use super::options::Shape;
 use super::part::Part;
 use super::segment::Segment;
 use crate::error::{DedupError, Result};
 use bytes::Bytes;
-use mithril_core::{PutCondition, StorageBackend, StorageError, spawn_blocking};
+use mithril_core::{
+    LocalStorage, PutCondition, StorageBackend, StorageError, runtime, spawn_blocking,
+};
 use std::collections::HashSet;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 use std::sync::Arc;
 
+/// The name of the manifest.
+const MANIFEST: &str = "manifest";
 /// How often a reader looks again for what a writer has replaced meanwhile.
 const ATTEMPTS: usize = 5;
 
@@ -113,6 +120,16 @@ impl MinHashIndex {
         Err(DedupError::IndexChanged {
             object: key,
             problem: "it changes all the time; open it again",
+        })
+    }
+
+    /// Opens the index that lies in a folder; `None` if there is none, and nothing is made there.
+    pub(crate) fn open_folder(folder: &Path) -> Option<Result<Self>> {
+        let mut magic = [0; MAGIC.len()];
+        let mut manifest = File::open(folder.join(MANIFEST)).ok()?;
+        (manifest.read_exact(&mut magic).is_ok() && magic == MAGIC).then(|| {
+            let store = LocalStorage::new(folder)?;
+            runtime().block_on(Self::open(&store, ""))
         })
     }
 
@@ -299,7 +316,7 @@ where
 }
 
 fn manifest_key(prefix: &str) -> String {
-    key(prefix, "manifest")
+    key(prefix, MANIFEST)
 }
 
 fn segment_key(prefix: &str, name: u128) -> String {

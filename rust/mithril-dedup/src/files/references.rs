@@ -1,0 +1,123 @@
+//! What inputs are compared with, and that is none of them: files, and indexes.
+
+use super::input::{InputFormat, Inputs};
+use super::scan::{Columns, Scan};
+use super::{FileOptions, scan_inputs};
+use crate::control::Control;
+use crate::deduplicator::Duplicate;
+use crate::documents::Documents;
+use crate::error::{DedupError, Result};
+use crate::index::MinHashIndex;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Files and indexes of references, and what they hold.
+#[derive(Default)]
+pub(super) struct References {
+    read: Option<(Inputs, Scan)>,
+    indexes: Vec<(PathBuf, MinHashIndex)>,
+    /// Documents of indexes that rows go for; their numbers come after those of files.
+    matches: Vec<(usize, u64)>,
+}
+
+/// Where a reference is.
+pub(super) struct Place {
+    pub(super) file: String,
+    /// Its row in the file, or its id in the index.
+    pub(super) row: i64,
+}
+
+impl References {
+    pub(super) fn read(options: &FileOptions, control: Control) -> Result<Self> {
+        let (mut files, mut indexes) = (Vec::new(), Vec::new());
+        for path in &options.against {
+            match MinHashIndex::open_folder(path) {
+                Some(index) => indexes.push((path.clone(), index?)),
+                None => files.push(path),
+            }
+        }
+        let read = || {
+            let inputs = Inputs::find(&files, InputFormat::Auto)?;
+            let columns = Columns { text: &options.text_column, id: None, by: None };
+            let scan = scan_inputs(&inputs, columns, control)?;
+            Ok::<_, DedupError>((inputs, scan))
+        };
+        let read = (!files.is_empty()).then(read).transpose()?;
+        Ok(Self { read, indexes, matches: Vec::new() })
+    }
+
+    pub(super) fn are_none(&self) -> bool {
+        self.read.is_none() && self.indexes.is_empty()
+    }
+
+    /// The references of files, as the first of documents.
+    pub(super) fn documents(&self) -> Documents {
+        let mut documents =
+            self.read.as_ref().map_or_else(Documents::new, |(_, scan)| scan.documents.clone());
+        documents.become_references();
+        documents
+    }
+
+    /// The rows that are like a document of an index, each for the most similar of them. The similarity is the
+    /// estimate of the index, which has no texts.
+    pub(super) fn found_in_indexes(
+        &mut self,
+        rows: &Documents,
+        threshold: f64,
+        control: Control,
+    ) -> Result<Vec<Duplicate>> {
+        let mut best: BTreeMap<usize, (f64, usize, u64)> = BTreeMap::new();
+        for (at, (_, index)) in self.indexes.iter().enumerate() {
+            let found = index.query_batch(rows, Some(threshold), control)?;
+            for (row, bounds) in found.offsets.windows(2).enumerate() {
+                let &[start, end] = bounds else { continue };
+                let first = (found.similarities.get(start), found.ids.get(start));
+                let (Some(&similarity), Some(&id)) = first else { continue };
+                let is_better = best.get(&row).is_none_or(|other| similarity > other.0);
+                if start < end && is_better {
+                    best.insert(row, (similarity, at, id));
+                }
+            }
+        }
+        let first = self.files_hold();
+        let duplicates = best.into_iter().map(|(row, (similarity, at, id))| {
+            self.matches.push((at, id));
+            Duplicate {
+                row: row as u64,
+                kept_row: (first + self.matches.len() - 1) as u64,
+                jaccard: Some(similarity),
+                exact_copy: false,
+                against: true,
+            }
+        });
+        Ok(duplicates.collect())
+    }
+
+    /// The number of documents in indexes.
+    pub(super) fn indexes_hold(&self) -> u64 {
+        self.indexes.iter().map(|(_, index)| index.len() as u64).sum()
+    }
+
+    fn files_hold(&self) -> usize {
+        self.read.as_ref().map_or(0, |(_, scan)| scan.documents.len())
+    }
+
+    /// Where a reference is, by its number.
+    pub(super) fn locate(&self, number: usize) -> Option<Place> {
+        if let Some(at) = number.checked_sub(self.files_hold()) {
+            let (index, id) = *self.matches.get(at)?;
+            let file = self.indexes.get(index)?.0.to_string_lossy().into_owned();
+            return Some(Place { file, row: id as i64 });
+        }
+        let (inputs, scan) = self.read.as_ref()?;
+        let (file, row) = scan.locate(number);
+        let file = inputs.files.get(file)?.path.to_string_lossy().into_owned();
+        Some(Place { file, row: row as i64 })
+    }
+
+    pub(super) fn names(&self) -> Vec<String> {
+        let files = self.read.as_ref().map(|(inputs, _)| inputs.names()).unwrap_or_default();
+        let indexes = self.indexes.iter().map(|(path, _)| path.to_string_lossy().into_owned());
+        files.into_iter().chain(indexes).collect()
+    }
+}
