@@ -186,9 +186,9 @@ def _add_dedup(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add = matching.add_argument
     add(
         "--method",
-        choices=["minhash", "exact"],
+        choices=["minhash", "exact", "containment"],
         default="minhash",
-        help="texts that are alike by their shingles, or the same once normalized and lower-cased",
+        help="texts alike by their shingles, the same once normalized, or one within another",
     )
     add(
         "--verify",
@@ -199,9 +199,11 @@ def _add_dedup(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add(
         "--keep",
         type=_keep,
-        default="first",
         metavar="WHICH",
-        help="row to keep of several alike: first, longest, max:COLUMN or min:COLUMN",
+        help=(
+            "row to keep of several alike: first, longest, max:COLUMN or min:COLUMN; else first, "
+            "for containment longest"
+        ),
     )
     add(
         "--cluster",

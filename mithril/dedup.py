@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from mithril.progress import Progress
 
-Method: TypeAlias = Literal["minhash", "exact"]
+Method: TypeAlias = Literal["minhash", "exact", "containment"]
 Shingle: TypeAlias = Literal["auto", "whitespace", "words", "chars"]
 UnicodeForm: TypeAlias = Literal["nfc", "nfkc"]
 Verify: TypeAlias = Literal["exact", "signature", "none"]
@@ -45,7 +45,7 @@ def deduplicate(
     strip_punctuation: bool = False,
     collapse_digits: bool = False,
     verify: Verify = "exact",
-    keep: Keep | Callable[[list[int]], int] = "first",
+    keep: Keep | Callable[[list[int]], int] | None = None,
     by: object | None = None,
     cluster: ClusterRule = "direct",
     against: object | None = None,
@@ -67,6 +67,9 @@ def deduplicate(
         method: Which rows are duplicates. ``"minhash"``: those whose shingle sets are alike.
             ``"exact"``: those whose texts are the same once they are normalized and lower-cased, as
             far as that is asked for below; shingles, and all about them, are of no account.
+            ``"containment"``: those of which a share of the shingles, at least `threshold`, is in a
+            row that stays: one text within another. Every one is found; the longest texts are
+            decided first, and ``jaccard`` is that share.
         threshold: The least Jaccard similarity of two texts' shingle sets that makes them
             duplicates, above 0 and at most 1.
         recall: The least probability that a pair exactly at the threshold is found, between 0
@@ -92,10 +95,10 @@ def deduplicate(
         verify: ``"exact"`` compares the shingle sets of each candidate pair, ``"signature"`` only
             the signatures, ``"none"`` nothing.
         keep: Which of several rows alike is kept: the ``"first"``, the ``"longest"`` in
-            characters, or the one with the ``"max"`` or ``"min"`` value in `by`. The first among
-            equals. Or a function: it is called with the rows of each cluster that the first rows
-            make, ascending, and returns one of them; then all is decided once more, with these
-            before all others.
+            characters, or the one with the ``"max"`` or ``"min"`` value in `by`; the first among
+            equals. If None, the first, and for containment the longest. Or a function: it is
+            called with the rows of each cluster that the first rows make, ascending, and returns
+            one of them; then all is decided once more, with these before all others.
         by: A value for each row, for ``keep="max"`` and ``"min"``.
         cluster: ``"direct"``: a row is removed for a verified match with the very row that is kept.
             ``"components"``: rows that verified pairs link, over however many others, are one
@@ -154,6 +157,8 @@ def deduplicate(
         mask, duplicates, report = found
         return DedupResult(mask, Table(duplicates), Report.from_json(report), engine)
 
+    if keep is None:
+        keep = first_or_longest(method)
     if not callable(keep):
         return run(keep, by)
     if by is not None:
@@ -165,6 +170,11 @@ def deduplicate(
     own = [cluster for cluster in first.clusters() if not cluster.against]
     chosen = choose(own, keep, len(first.keep))
     return run("max", chosen)._with_options(keep="function")  # noqa: SLF001
+
+
+def first_or_longest(method: Method) -> Keep:
+    """Return which row is kept where nobody says it."""
+    return "longest" if method == "containment" else "first"
 
 
 def _to_read_twice(column: object) -> object:

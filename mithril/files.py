@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Literal
 
 from mithril import _native
+from mithril.dedup import first_or_longest
 from mithril.options import encode
 from mithril.progress import reporting
 from mithril.report import Report
@@ -37,7 +38,7 @@ def dedup_files(
     strip_punctuation: bool = False,
     collapse_digits: bool = False,
     verify: Verify = "exact",
-    keep: str = "first",
+    keep: str | None = None,
     cluster: ClusterRule = "direct",
     against: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
     within: bool = True,
@@ -80,7 +81,8 @@ def dedup_files(
         strip_punctuation: As in `deduplicate`.
         collapse_digits: As in `deduplicate`.
         verify: As in `deduplicate`.
-        keep: ``"first"``, ``"longest"``, ``"max:COLUMN"`` or ``"min:COLUMN"``.
+        keep: ``"first"``, ``"longest"``, ``"max:COLUMN"`` or ``"min:COLUMN"``; ``"first"`` if None,
+            and for containment ``"longest"``.
         cluster: As in `deduplicate`.
         against: Files, folders and patterns of rows that inputs are compared with too, and that are
             not written: last month's, or a test set. Of any of the formats, with the same text
@@ -109,7 +111,7 @@ def dedup_files(
         KeyboardInterrupt: Ctrl-C was pressed; `output` is whole or absent.
     """
     paths = _paths(inputs)
-    keep, _, keep_column = keep.partition(":")
+    keep, _, keep_column = (keep or first_or_longest(method)).partition(":")
     options = encode(
         text_column=text_column,
         id_column=id_column,

@@ -230,6 +230,9 @@ class Report:
     def _search(self) -> list[tuple[str, str]]:
         if self.options["method"] == "exact":
             return [("method", "texts that are the same once normalized")]
+        if self.options["method"] == "containment":
+            share = f"texts of which {self.options['threshold']:.0%} is within another"
+            return [("method", share)]
         promised = "none promised"
         if self.promised_recall is not None:
             promised = f"{self.promised_recall:.1%} promised"

@@ -269,7 +269,35 @@ def test_exact_is_equality_of_what_is_normalized() -> None:
     assert {kept for _, kept, _ in everything} == {0}
     kept = mithril.deduplicate(texts, method="exact", keep="max", by=range(9)).keep
     assert kept.tolist() == [False, True, True, False, False, True, True, True, True]
-    with pytest.raises(ValueError, match="an audit compares shingles"):
+    with pytest.raises(ValueError, match="only method minhash has bands"):
         mithril.deduplicate(texts, method="exact", audit=3)
     against = mithril.deduplicate(["CAFE", "tea"], method="exact", against=["cafe"], within=False)
     assert against.keep.tolist() == [False, True]
+
+
+def test_containment_is_one_text_within_another() -> None:
+    texts = [
+        "two three four",
+        "one two three four five six",
+        "three four five",
+        "four three two",
+        "five six seven eight",
+        None,
+        "One two three four five six!",
+    ]
+    result = mithril.deduplicate(texts, method="containment", ngram=2, threshold=1.0)
+    # The longest first, by characters.
+    assert np.flatnonzero(result.keep).tolist() == [3, 4, 5, 6]
+    found = [(row["row"], row["kept_row"], row["jaccard"]) for row in result.duplicates.to_pylist()]
+    assert found == [(0, 6, 1.0), (1, 6, 1.0), (2, 6, 1.0)]
+    assert "100% is within another" in str(result.report)
+    part = mithril.deduplicate(texts, method="containment", ngram=2, threshold=0.3)
+    assert np.flatnonzero(part.keep).tolist() == [3, 5, 6]
+    assert part.rethreshold(1.0).keep.tolist() == result.keep.tolist()
+    against = mithril.deduplicate(
+        texts, method="containment", ngram=2, threshold=1.0, against=[texts[1]], within=False
+    )
+    assert np.flatnonzero(~against.keep).tolist() == [0, 1, 2, 6]
+    for options in ({"audit": 5}, {"verify": "none"}, {"cluster": "components"}, {"keep": "first"}):
+        with pytest.raises(ValueError, match=r"minhash|exact|direct|longest"):
+            mithril.deduplicate(texts, method="containment", **options)

@@ -6,7 +6,7 @@ use arrow::array::{ArrayRef, StringArray};
 use mithril_core::{MinHashSignature, MinHasher};
 use mithril_dedup::{
     Banding, Cluster, Control, DedupOptions, Deduplication, Deduplicator, Documents, HashColumn,
-    Shingle, Shingler, Shingling, Verify,
+    Keep, Method, Shingle, Shingler, Shingling, Verify,
 };
 use std::sync::Arc;
 
@@ -286,6 +286,65 @@ fn rows_go_for_references_which_stay() {
             let against = outcome.duplicates.iter().filter(|one| one.against).count() as u64;
             assert!(against > 100);
             assert_eq!(outcome.report.removed_against, against);
+        }
+    }
+}
+
+#[test]
+fn what_is_within_another_goes_for_it() {
+    let mut texts = crowd(1500, 6);
+    // Parts of texts, with and without words of their own.
+    let mut numbers = Numbers(7);
+    for row in 0..700 {
+        let words: Vec<&str> = texts[numbers.below(1500) as usize].split(' ').collect();
+        let start = numbers.below(words.len() as u64 / 2) as usize;
+        let end = start + 1 + numbers.below((words.len() - start) as u64) as usize;
+        let mut part = words[start..end].join(" ");
+        if numbers.below(2) == 0 {
+            part = format!("{part} part{row} part{row}b");
+        }
+        texts.push(part);
+    }
+    let shingling = Shingling { shingle: Shingle::Whitespace, ngram: 2, ..Shingling::default() };
+    let mut shingler = Shingler::new(shingling);
+    let sets: Vec<Vec<u64>> = texts.iter().map(|text| shingler.set(text)).collect();
+    for threshold in [0.6, 0.9, 1.0] {
+        let options = DedupOptions {
+            method: Method::Containment,
+            keep: Keep::Longest,
+            threshold,
+            shingling,
+            ..DedupOptions::default()
+        };
+        let mut order: Vec<usize> = (0..texts.len()).collect();
+        order.sort_by_key(|&row| std::cmp::Reverse(texts[row].chars().count()));
+        let (mut kept, mut expected): (Vec<usize>, Vec<(u64, u64)>) = (Vec::new(), Vec::new());
+        for row in order {
+            if let Some(&same) = kept.iter().find(|&&other| texts[other] == texts[row]) {
+                expected.push((row as u64, same as u64));
+                continue;
+            }
+            let mut best: Option<(f64, usize)> = None;
+            for (rank, &other) in kept.iter().enumerate() {
+                let both = sets[row].iter().filter(|hash| sets[other].binary_search(hash).is_ok());
+                let share = both.count() as f64 / sets[row].len() as f64;
+                if share >= threshold && best.is_none_or(|(most, _)| share > most) {
+                    best = Some((share, rank));
+                }
+            }
+            match best {
+                Some((_, rank)) => expected.push((row as u64, kept[rank] as u64)),
+                None => kept.push(row),
+            }
+        }
+        expected.sort_unstable();
+        assert!(expected.len() > 200);
+        for threads in [1, 2] {
+            let outcome = run(&texts, &options, threads);
+            let removed: Vec<(u64, u64)> =
+                outcome.duplicates.iter().map(|one| (one.row, one.kept_row)).collect();
+            // A copy of a text that went shares its fate, which the naive rule finds anew.
+            assert_eq!(removed, expected, "{threshold}, {threads} threads");
         }
     }
 }

@@ -36,6 +36,17 @@ struct Found {
 }
 
 impl Buckets {
+    /// One bucket of all documents.
+    pub(crate) fn one_of_all(documents: usize) -> Self {
+        let count = documents as u32;
+        Self {
+            sizes: vec![count],
+            documents: (0..count).collect(),
+            starts: (0..=documents).collect(),
+            memberships: vec![0; documents],
+        }
+    }
+
     /// Finds the documents of equal hashes in each band.
     pub(crate) fn build(sketches: &Sketches) -> Self {
         let bands = sketches.bands();

@@ -29,8 +29,6 @@ const COUNTERS: usize = 256;
 /// The least and the most counters, of a byte each.
 const FEWEST_COUNTERS: usize = 1 << 12;
 const MOST_COUNTERS: usize = 1 << 26;
-/// As far as is counted; threads that count together may come a little further.
-const MANY: u8 = 200;
 /// What quotients of sizes may be off by in floating point.
 const ROUNDING: f64 = 1e-9;
 /// Parts of the index that threads add to on their own.
@@ -43,6 +41,8 @@ pub(crate) struct Crowd {
     /// How common elements are, about.
     counts: Vec<u8>,
     threshold: f64,
+    /// Whether similarity is the share of a document that is in another.
+    is_containment: bool,
     /// Those of the blocks before, by the upper bits of the element, so that threads add to them together.
     before: Vec<Lists>,
     /// Those of the block that is decided now: few enough to stay in the cache.
@@ -70,6 +70,8 @@ pub(crate) struct Rarest {
     alone: usize,
     /// How many of them are looked up by larger documents too.
     first: usize,
+    /// How many of them it looks up itself.
+    looked_up: usize,
     /// The number of all its elements.
     size: usize,
 }
@@ -85,10 +87,10 @@ impl Crowd {
             |(comparer, elements), &document| {
                 comparer.elements(document, elements);
                 for &element in &*elements {
-                    if let Some(count) = counts.get(element as usize % counters)
-                        && count.load(Ordering::Relaxed) < MANY
-                    {
-                        count.fetch_add(1, Ordering::Relaxed);
+                    if let Some(count) = counts.get(element as usize % counters) {
+                        // As far as a byte goes, and the same however threads meet.
+                        let more = |count: u8| count.checked_add(1);
+                        let _ = count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
                     }
                 }
                 control.check()
@@ -97,6 +99,7 @@ impl Crowd {
         Ok(Self {
             counts: counts.into_iter().map(AtomicU8::into_inner).collect(),
             threshold: verifier.threshold_of_elements(),
+            is_containment: verifier.measures_containment(),
             before: (0..SHARDS).map(|_| Lists::default()).collect(),
             in_block: Lists::default(),
             added: Vec::new(),
@@ -110,8 +113,13 @@ impl Crowd {
         comparer.elements(document, &mut elements);
         let size = elements.len();
         let (t, n) = (self.threshold, size as f64);
-        let first = places(size, n * 2.0 * t / (1.0 + t));
-        let all = places(size, n * t);
+        let looked_up = places(size, n * t);
+        // What is within another has one of its rarest elements in common with it, and that any of the other's.
+        let (first, all) = if self.is_containment {
+            (size, size)
+        } else {
+            (places(size, n * 2.0 * t / (1.0 + t)), looked_up)
+        };
         // How common an element is, and below it the element. What no other document has is not looked up.
         let key = |&element: &u64| {
             let count = self.counts.get(element as usize % self.counts.len());
@@ -126,7 +134,7 @@ impl Crowd {
         elements.clear();
         elements.extend(keys.iter().map(|&key| key as u64));
         let alone = keys.partition_point(|key| key >> 64 <= 1);
-        Rarest { document, elements, alone, first, size }
+        Rarest { document, elements, alone, first, looked_up, size }
     }
 
     /// Adds a document of this block, or of one before.
@@ -155,7 +163,8 @@ impl Crowd {
 
     /// Appends those documents that may reach the threshold with a document, some of them more than once.
     pub(crate) fn candidates(&self, rarest: &Rarest, those: Those, candidates: &mut Vec<u32>) {
-        for (place, &element) in rarest.elements.iter().enumerate().skip(rarest.alone) {
+        let looked_up = rarest.elements.iter().take(rarest.looked_up).enumerate();
+        for (place, &element) in looked_up.skip(rarest.alone) {
             let before = (those != Those::InBlock).then(|| self.before.get(shard_of(element)));
             let in_block = (those != Those::Before).then_some(&self.in_block);
             let (after, is_first) = (rarest.size - place - 1, place < rarest.first);
@@ -167,7 +176,11 @@ impl Crowd {
                 let are_enough = |other: &&Place| {
                     let in_common = 1 + after.min(other.after as usize);
                     let sizes = (rarest.size + other.size as usize) as f64;
-                    let needed = sizes * self.threshold / (1.0 + self.threshold);
+                    let needed = if self.is_containment {
+                        rarest.size as f64 * self.threshold
+                    } else {
+                        sizes * self.threshold / (1.0 + self.threshold)
+                    };
                     in_common as f64 >= needed * (1.0 - ROUNDING)
                 };
                 candidates

@@ -259,28 +259,21 @@ impl Deduplicator {
                     .to_owned(),
             ));
         }
-        if options.method == Method::Exact && options.audit > 0 {
-            return Err(DedupError::InvalidArgument(
-                "an audit compares shingles, and method exact does not: leave one of them out"
-                    .to_owned(),
-            ));
-        }
+        options.check_method()?;
         let start = Instant::now();
         let order = keep::order(documents, options.keep, by)?;
         let prepare = (options.method == Method::Exact).then_some(options.shingling);
         let exact = exact::find(documents, &order, prepare, control)?;
         let after_exact = Instant::now();
-        if options.method == Method::Exact {
-            let exact_seconds = (after_exact - start).as_secs_f64();
-            let seconds =
-                Seconds { exact: exact_seconds, total: exact_seconds, ..Seconds::default() };
-            return Ok(Candidates {
-                documents: documents.len(),
-                exact,
-                buckets: Buckets::default(),
-                signatures: Vec::new(),
-                seconds,
-            });
+        if options.method != Method::MinHash {
+            let taken = (after_exact - start).as_secs_f64();
+            let buckets = match options.method {
+                Method::Containment => Buckets::one_of_all(exact.distinct.len()),
+                Method::Exact | Method::MinHash => Buckets::default(),
+            };
+            let seconds = Seconds { exact: taken, total: taken, ..Seconds::default() };
+            let (documents, signatures) = (documents.len(), Vec::new());
+            return Ok(Candidates { documents, exact, buckets, signatures, seconds });
         }
         let sketches = Sketches::make(documents, &exact.distinct, options, self.banding, control)?;
         let after_sketch = Instant::now();
@@ -382,7 +375,7 @@ impl Deduplicator {
             clusters: clusters_of(duplicates),
             banding: self.banding,
             promised_recall: match (options.method, options.verify) {
-                (Method::Exact, _) => Some(1.0),
+                (Method::Exact | Method::Containment, _) => Some(1.0),
                 (Method::MinHash, Verify::Signature) => None,
                 (Method::MinHash, _) => Some(self.banding.candidate_probability(options.threshold)),
             },

@@ -71,6 +71,11 @@ impl Kept {
         }
     }
 
+    /// Makes every bucket crowded before there is anything in it.
+    pub(crate) fn crowd_all(&mut self) {
+        self.counts.fill(CROWDED);
+    }
+
     pub(crate) fn is_crowded(&self, bucket: u32) -> bool {
         self.counts.get(bucket as usize) == Some(&CROWDED)
     }

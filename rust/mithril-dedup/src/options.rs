@@ -147,6 +147,10 @@ pub enum Method {
     /// Those whose texts are the same once they are normalized and in lower case, as far as that is asked for.
     /// Shingles, and all that is about them, are of no account.
     Exact,
+    /// Those of which a share of the shingles, at least the threshold, is in a row that stays. Every such row is
+    /// found, without bands: what is said of signatures and recall is of no account. The longest texts are
+    /// decided first, or else what is within another could stay for coming before it.
+    Containment,
 }
 
 /// What a candidate pair must pass before a row is removed.
@@ -245,6 +249,28 @@ impl Default for DedupOptions {
 }
 
 impl DedupOptions {
+    /// Checks what only some methods have.
+    pub(crate) fn check_method(&self) -> Result<()> {
+        let wrong = |text: &str| Err(DedupError::InvalidArgument(text.to_owned()));
+        match self.method {
+            Method::MinHash => Ok(()),
+            _ if self.audit > 0 => wrong(
+                "an audit estimates what bands do not find, and only method minhash has bands: leave one of \
+                 them out",
+            ),
+            Method::Containment if self.verify != Verify::Exact => {
+                wrong("method containment counts shingles: verify must be exact")
+            }
+            Method::Containment if self.cluster != Cluster::Direct => wrong(
+                "what is within another is not linked to it both ways: cluster must be direct",
+            ),
+            Method::Containment if self.keep != Keep::Longest => {
+                wrong("method containment decides the longest first: keep must be longest")
+            }
+            Method::Exact | Method::Containment => Ok(()),
+        }
+    }
+
     /// Checks every field and chooses bands and rows.
     ///
     /// # Errors

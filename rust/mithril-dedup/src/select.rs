@@ -115,6 +115,11 @@ pub(crate) fn select(
         rule,
         selection: Selection::default(),
     };
+    if verifier.measures_containment() {
+        selecting.kept.crowd_all();
+        let all: Vec<u32> = (0..buckets.len() as u32).collect();
+        selecting.crowd = Some(Crowd::new(verifier, &all, control)?);
+    }
     let mut leaders = vec![NOBODY; buckets.sizes().len()];
     let is_alone = rayon::current_num_threads() == 1;
     let (mut start, mut length) = (0, FIRST_BLOCK);

@@ -2,7 +2,7 @@
 
 use crate::documents::Documents;
 use crate::error::Result;
-use crate::options::{DedupOptions, Verify};
+use crate::options::{DedupOptions, Method, Verify};
 use crate::shingle::Shingler;
 use mithril_core::MinHasher;
 use std::collections::HashMap;
@@ -63,6 +63,11 @@ impl<'a> Verifier<'a> {
     /// What a pair must pass.
     pub(crate) fn verifies(&self) -> Verify {
         self.options.verify
+    }
+
+    /// Whether similarity is the share of a document's shingles that another has.
+    pub(crate) fn measures_containment(&self) -> bool {
+        self.options.method == Method::Containment
     }
 
     /// The similarity of the sets of [`elements`](Comparer::elements) that the threshold stands for.
@@ -129,10 +134,16 @@ impl Comparer<'_> {
             Verify::Exact => {
                 self.take(document);
                 let other = self.set_of(other);
+                let similarity =
+                    if verifier.measures_containment() { containment_of } else { jaccard_of };
                 // Sets of sizes too different need no comparison; the quotient of what they could share at
                 // most and at least unite rounds as that of what they do.
-                let bound = jaccard_of(self.set.len().min(other.len()), &self.set, &other);
-                if bound < least { bound } else { jaccard(&self.set, &other) }
+                let bound = similarity(self.set.len().min(other.len()), &self.set, &other);
+                if bound < least {
+                    bound
+                } else {
+                    similarity(shared(&self.set, &other), &self.set, &other)
+                }
             }
             Verify::Signature => {
                 MinHasher::try_similarity(verifier.signature(document), verifier.signature(other))?
@@ -188,8 +199,8 @@ impl Comparer<'_> {
     }
 }
 
-/// The Jaccard similarity of two sets, given as sorted slices; 0 when both are empty.
-fn jaccard(one: &[u64], two: &[u64]) -> f64 {
+/// The number of elements that two sets have in common, given as sorted slices.
+fn shared(one: &[u64], two: &[u64]) -> usize {
     let (mut in_one, mut in_two, mut shared) = (0, 0, 0_usize);
     // Without a branch that hangs on the hashes, which no processor foresees.
     while let (Some(first), Some(second)) = (one.get(in_one), two.get(in_two)) {
@@ -197,7 +208,12 @@ fn jaccard(one: &[u64], two: &[u64]) -> f64 {
         in_one += usize::from(first <= second);
         in_two += usize::from(second <= first);
     }
-    jaccard_of(shared, one, two)
+    shared
+}
+
+/// The share of the first of two sets that is in the second, if they have so many elements in common.
+fn containment_of(shared: usize, one: &[u64], _two: &[u64]) -> f64 {
+    if one.is_empty() { 0.0 } else { shared as f64 / one.len() as f64 }
 }
 
 /// The Jaccard similarity of two sets that have so many elements in common.
