@@ -78,7 +78,7 @@ test-python: $(VENV)/.built extension ## run the tests of the Python package
 
 test-datasets: $(VENV)/.built $(VENV)/.datasets ## install Hugging Face's datasets and run the tests that need it
 	HF_HOME=$(CURDIR)/target/huggingface $(BIN)/python -m pytest --quiet \
-		tests_py/test_fsspec_datasets.py tests_py/test_fsspec_frames.py
+		tests_py/test_fsspec_datasets.py tests_py/test_fsspec_frames.py tests_py/test_filter.py
 
 soak: $(VENV)/.tools ## run the long tests whole: gigabytes through stores, every order of requests, 500 kills
 	cargo test --release --locked --workspace --tests -- --ignored --nocapture --test-threads=1

@@ -330,3 +330,21 @@ def test_a_dataset_resumes_to_the_same_stream(torch: Any, resumable: bool) -> No
 def test_numpy_and_polars_columns_are_read() -> None:
     texts = np.array(["one two", "one two", "three"], dtype=object)
     assert mithril.DedupFilter().check(texts).tolist() == [True, False, True]
+
+
+def test_datasets_of_hugging_face_are_filtered() -> None:
+    datasets = pytest.importorskip(
+        "datasets", reason="datasets is not installed: `make test-datasets` does that"
+    )
+    texts = stream(2500)
+    stays = mithril.DedupFilter(**OPTIONS).check(texts)
+    expected = [text for text, stay in zip(texts, stays, strict=True) if stay]
+    rows = datasets.Dataset.from_dict({"text": texts})
+    near = mithril.DedupFilter(**OPTIONS)
+    kept = rows.filter(near.check, batched=True, input_columns="text")
+    assert kept["text"][:] == expected
+    near = mithril.DedupFilter(**OPTIONS)
+    streamed = rows.to_iterable_dataset().filter(near.check, batched=True, input_columns="text")
+    assert [row["text"] for row in streamed] == expected
+    result = mithril.deduplicate(texts, **OPTIONS)
+    assert result.apply(rows)["text"][:] == result.apply(texts)
