@@ -68,8 +68,8 @@ def deduplicate(
             ``"exact"``: those whose texts are the same once they are normalized and lower-cased, as
             far as that is asked for below; shingles, and all about them, are of no account.
             ``"containment"``: those of which a share of the shingles, at least `threshold`, is in a
-            row that stays: one text within another. Every one is found; the longest texts are
-            decided first, and ``jaccard`` is that share.
+            row that stays and has as many characters or more: one text within another. Every one is
+            found; the longest texts are decided first, and ``jaccard`` is that share.
         threshold: The least Jaccard similarity of two texts' shingle sets that makes them
             duplicates, above 0 and at most 1.
         recall: The least probability that a pair exactly at the threshold is found, between 0

@@ -108,6 +108,8 @@ class DedupFilter:
             InvalidArgumentException: An argument is out of range, or there is no such memory; also
                 a ValueError.
         """
+        if threads < 1:
+            raise of_kind("invalid_argument", f"threads must be at least 1, not {threads}")
         options = encode(
             threshold=threshold,
             recall=recall,

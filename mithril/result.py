@@ -167,7 +167,8 @@ class DedupResult:
         engine = self._texts()
         with reporting(progress) as report_to:
             keep, duplicates, report = engine.rethreshold(threshold, report_to)
-        return DedupResult(keep, Table(duplicates), Report.from_json(report), engine)
+        result = DedupResult(keep, Table(duplicates), Report.from_json(report), engine)
+        return result._with_options(keep=self.report.options["keep"])
 
     def apply(self, rows: Any) -> Any:  # noqa: ANN401 - whatever library the caller has
         """Return the rows that are kept of whatever has a row for each text.

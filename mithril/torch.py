@@ -60,6 +60,8 @@ class DedupDataset(IterableDataset):  # type: ignore[misc]
             raise of_kind("invalid_argument", f"batch_size must be at least 1, not {batch_size}")
         self._items = items
         self._text = text
+        hooks = ("state_dict", "load_state_dict")
+        self._items_resume = all(hasattr(items, hook) for hook in hooks)
         self._near = pickle.dumps(DedupFilter() if near is None else near)
         self._batch_size = batch_size
         self._now: _Place | None = None
@@ -67,17 +69,19 @@ class DedupDataset(IterableDataset):  # type: ignore[misc]
 
     def __iter__(self) -> Iterator[Any]:
         """Iterate over the share of this worker; over everything where there is none."""
-        worker = get_worker_info()
-        number, count = (0, 1) if worker is None else (worker.id, worker.num_workers)
         place, self._resumed = self._resumed, None
+        items = iter(self._items)
         if place is None:
             place = _Place(pickle.loads(self._near))  # noqa: S301 - made above
-            items = iter(self._items)
-        elif hasattr(self._items, "load_state_dict"):
-            items = iter(self._items)
-        else:
-            items = itertools.islice(self._items, place.taken, None)
+        elif not self._items_resume:
+            items = itertools.islice(items, place.taken, None)
+        # From here on the state is that of this iteration, also before its first item.
         self._now = place
+        return self._iterate(place, items)
+
+    def _iterate(self, place: _Place, items: Iterator[Any]) -> Iterator[Any]:
+        worker = get_worker_info()
+        number, count = (0, 1) if worker is None else (worker.id, worker.num_workers)
         while True:
             while place.pending:
                 yield place.pending.popleft()
@@ -92,16 +96,15 @@ class DedupDataset(IterableDataset):  # type: ignore[misc]
 
     def state_dict(self) -> dict[str, Any]:
         """Return where this worker is, after the last item that it has yielded."""
-        place = self._now or self._resumed
+        place = self._resumed or self._now
         if place is None:
             return {}
-        ask = getattr(self._items, "state_dict", None)
         return {
             "near": place.near.state_dict(),
             "taken": place.taken,
             "stayed": place.stayed,
             "pending": list(place.pending),
-            "items": None if ask is None else ask(),
+            "items": self._items.state_dict() if self._items_resume else None,  # type: ignore[attr-defined]
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -113,9 +116,12 @@ class DedupDataset(IterableDataset):  # type: ignore[misc]
         Raises:
             InvalidArgumentException: `state` is none; also a ValueError.
         """
+        self._now = self._resumed = None
         if not state:
-            self._resumed = None
             return
+        if missing := {"near", "taken", "stayed", "pending", "items"} - state.keys():
+            message = f"this is no state of a DedupDataset: it has no {', '.join(sorted(missing))}"
+            raise of_kind("invalid_argument", message)
         near: DedupFilter = pickle.loads(self._near)  # noqa: S301 - made above
         near.load_state_dict(state["near"])
         self._resumed = _Place(near, state["taken"], state["stayed"], state["pending"])

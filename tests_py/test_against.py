@@ -181,3 +181,42 @@ def test_files_against_an_index(tmp_path: Path) -> None:
     with pytest.raises(mithril.MithrilException, match="manifest"):
         mithril.dedup_files(rows, tmp_path / "damaged", against=tmp_path / "index")
     assert not (tmp_path / "damaged").exists()
+
+
+def test_an_index_is_asked_for_what_it_knows(tmp_path: Path) -> None:
+    index = mithril.MinHashIndex(threshold=0.8)
+    shared = " ".join(f"w{number}" for number in range(80))
+    index.add([f"{shared} 2"], ids=[2**63 + 5])
+    index.save(tmp_path / "index")
+    rows = tmp_path / "rows.jsonl"
+    lines = [{"text": f"{shared} {row}"} for row in range(4)]
+    rows.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    for options, problem in (
+        ({"method": "exact"}, "method must be minhash"),
+        ({"threshold": 0.5}, "chosen for a threshold of 0.8"),
+        ({}, f"document {2**63 + 5} of an index"),
+    ):
+        with pytest.raises(ValueError, match=problem):
+            mithril.dedup_files(rows, tmp_path / "out", against=tmp_path / "index", **options)
+        assert not (tmp_path / "out").exists()
+    index.remove([2**63 + 5])
+    index.add([lines[2]["text"]], ids=[5])
+    index.save(tmp_path / "index")
+    report = mithril.dedup_files(rows, tmp_path / "out", against=tmp_path / "index")
+    assert (report.removed, report.clusters.count, report.clusters.sizes) == (4, 1, {5: 1})
+
+
+@pytest.mark.parametrize("count", [5, 32, 33, 40, 300])
+def test_more_references_never_keep_more(count: int) -> None:
+    draw = np.random.default_rng(1)
+    texts = [
+        " ".join([f"s{n}" for n in range(40)] + [f"o{n}" for n in draw.integers(0, 10**9, 60)])
+        for _ in range(350)
+    ]
+    kept = [
+        mithril.deduplicate(
+            texts[:50], against=texts[50 : 50 + some], verify="none", threshold=0.4, ngram=1
+        ).report.kept
+        for some in (count - 1, count)
+    ]
+    assert kept[1] <= kept[0]

@@ -301,3 +301,14 @@ def test_containment_is_one_text_within_another() -> None:
     for options in ({"audit": 5}, {"verify": "none"}, {"cluster": "components"}, {"keep": "first"}):
         with pytest.raises(ValueError, match=r"minhash|exact|direct|longest"):
             mithril.deduplicate(texts, method="containment", **options)
+
+
+def test_exact_tells_apart_what_is_not_unicode() -> None:
+    texts = ["a \ud800", "a \ud801", "A \ud800", "a \ud800"]
+    assert mithril.deduplicate(texts, method="exact").keep.tolist() == [True, True, True, False]
+
+
+def test_methods_without_bands_need_no_permutations() -> None:
+    for method in ("exact", "containment"):
+        result = mithril.deduplicate(["a b", "a b"], method=method, threshold=0.01, permutations=1)
+        assert result.keep.tolist() == [True, False]

@@ -165,6 +165,38 @@ def test_a_damaged_state_is_an_error() -> None:
     assert again.check(["one text"]).tolist() == [True]
 
 
+def with_numbers(near: mithril.DedupFilter, **numbers: int) -> dict[str, bytes]:
+    """The state of a filter that claims to have seen so many documents."""
+    state = bytearray(near.state_dict()["filter"][:-8])
+    start = 16 + int.from_bytes(state[12:16], "little")
+    for at, name in enumerate(["seen", "dropped", "passed_over", "added"]):
+        if name in numbers:
+            place = slice(start + 8 * at, start + 8 * at + 8)
+            state[place] = numbers[name].to_bytes(8, "little")
+    return {"filter": bytes(state) + mithril.xxh3_64(bytes(state)).digest()[::-1]}
+
+
+@pytest.mark.parametrize("before", range(-6, 3))
+def test_numbers_come_around(before: int) -> None:
+    texts = ["aa bb", "aa bb", "cc dd", "cc dd", "ee ff", "aa bb", "gg hh", "aa bb"]
+    for around in (2**32 - 1, 2**32):
+        near = mithril.DedupFilter(max_documents=4)
+        expected = near.check(texts).tolist()
+        other = mithril.DedupFilter(max_documents=4)
+        other.check(["ii jj", "kk ll", "mm nn", "oo pp"])
+        again = mithril.DedupFilter()
+        again.load_state_dict(with_numbers(other, added=around + before))
+        assert again.check(texts).tolist() == expected
+
+
+@pytest.mark.parametrize("name", ["seen", "dropped", "passed_over", "added"])
+def test_a_state_of_impossible_numbers_is_an_error(name: str) -> None:
+    near = mithril.DedupFilter(max_documents=1)
+    near.check(["a b"])
+    with pytest.raises(ValueError, match="more than anybody could"):
+        near.load_state_dict(with_numbers(near, **{name: 2**64 - 1}))
+
+
 def test_streams_of_any_items() -> None:
     texts = ["a b c d", "x y z", "a b c d", None, "x y z!", ""]
     items = [{"n": number, "text": text} for number, text in enumerate(texts)]
@@ -217,6 +249,7 @@ def test_no_more_is_taken_than_a_batch() -> None:
         ({"when_full": "bloom", "bloom_bytes": 7}, "bloom_bytes must be at least 128"),
         ({"when_full": "grow"}, "when_full"),
         ({"ngram": 0}, "ngram must be at least 1"),
+        ({"threads": 0}, "threads must be at least 1"),
         ({"max_documents": 2**31, "permutations": 4096, "recall": 0.9999999}, "fit into memory"),
     ],
 )
@@ -325,6 +358,25 @@ def test_a_dataset_resumes_to_the_same_stream(torch: Any, resumable: bool) -> No
                 assert streams[-1].read < len(texts)
             # What was loaded is for one iteration.
             assert list(second) == whole
+
+
+def test_the_state_is_that_of_the_iteration_that_was_asked_for(torch: Any) -> None:
+    texts = stream(300)
+    dataset = torch.DedupDataset(texts, near=mithril.DedupFilter(**OPTIONS), batch_size=50)
+    assert dataset.state_dict() == {}
+    whole = list(dataset)
+    iteration = iter(dataset)
+    # Before its first item it has taken nothing.
+    assert dataset.state_dict()["taken"] == 0
+    state = dataset.state_dict()
+    assert next(iteration) == whole[0]
+    dataset.load_state_dict(state)
+    assert dataset.state_dict()["taken"] == 0
+    assert list(dataset) == whole
+    dataset.load_state_dict({})
+    assert dataset.state_dict() == {}
+    with pytest.raises(ValueError, match="it has no items, near, pending, stayed, taken"):
+        dataset.load_state_dict({"x": 1})
 
 
 def test_numpy_and_polars_columns_are_read() -> None:

@@ -265,8 +265,16 @@ fn rows_go_for_references_which_stay() {
     let mut documents = documents(&texts[..references]);
     documents.become_references();
     documents.append(self::documents(&texts[references..])).unwrap();
-    for (within, threshold) in [(true, 0.7), (false, 0.7), (false, 0.9)] {
-        let options = DedupOptions { threshold, shingling, within, ..DedupOptions::default() };
+    for (within, threshold, verify) in [
+        (true, 0.7, Verify::Exact),
+        (false, 0.7, Verify::Exact),
+        (false, 0.9, Verify::Exact),
+        (true, 0.6, Verify::Signature),
+        (true, 0.9, Verify::None),
+        (false, 0.9, Verify::None),
+    ] {
+        let options =
+            DedupOptions { threshold, shingling, within, verify, ..DedupOptions::default() };
         let (expected, _) = Pairs::new(&texts, &options).decide_against(references, &options);
         for threads in [1, 2] {
             let options = DedupOptions { threads: Some(threads), ..options.clone() };

@@ -218,6 +218,11 @@ impl Documents {
         }
     }
 
+    /// Whether a text is not valid Unicode.
+    pub(crate) fn is_raw(&self, row: usize) -> bool {
+        !self.raw.is_empty() && self.raw.contains_key(&row)
+    }
+
     /// The bytes that say what a row is: those of its text, or of the original where that is not
     /// valid Unicode.
     #[must_use]

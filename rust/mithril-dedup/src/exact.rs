@@ -24,7 +24,8 @@ pub(crate) struct ExactCopies {
 /// Texts are told apart by a 128-bit hash (XXH3), and rows with equal hashes by their bytes: a
 /// collision, which can be made on purpose, leaves both rows for the stages that follow.
 ///
-/// With `prepare`, texts are equal that are so once they are normalized and in the case that it says.
+/// With `prepare`, texts are equal that are so once they are normalized and in the case that it says; such that are
+/// not Unicode stay as they are.
 pub(crate) fn find(
     documents: &Documents,
     order: &[u32],
@@ -37,6 +38,7 @@ pub(crate) fn find(
             shingling.whole(text).map(|whole| Cow::Owned(whole.into_bytes()))
         };
         prepare
+            .filter(|_| !documents.is_raw(row as usize))
             .and_then(text)
             .unwrap_or_else(|| Cow::Borrowed(documents.bytes(row as usize).unwrap_or_default()))
     };

@@ -147,9 +147,10 @@ pub enum Method {
     /// Those whose texts are the same once they are normalized and in lower case, as far as that is asked for.
     /// Shingles, and all that is about them, are of no account.
     Exact,
-    /// Those of which a share of the shingles, at least the threshold, is in a row that stays. Every such row is
-    /// found, without bands: what is said of signatures and recall is of no account. The longest texts are
-    /// decided first, or else what is within another could stay for coming before it.
+    /// Those of which a share of the shingles, at least the threshold, is in a row that stays and has as many
+    /// characters or more. Every such row is found, without bands: what is said of signatures and recall is of
+    /// no account. The longest texts are decided first, or else what is within another could stay for
+    /// coming before it.
     Containment,
 }
 
@@ -295,6 +296,10 @@ impl DedupOptions {
         }
         self.shingling.check()?;
         Threads::check(self.threads)?;
+        if self.method != Method::MinHash {
+            // Nothing is cut into bands.
+            return Ok(Banding { bands: 1, rows: 1 });
+        }
         Banding::for_recall(self.threshold, self.recall, self.permutations)
     }
 }

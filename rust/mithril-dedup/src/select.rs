@@ -19,6 +19,7 @@ use crate::control::Control;
 use crate::crowded::{Crowd, Rarest, SOON, Those};
 use crate::error::Result;
 use crate::kept::Kept;
+use crate::options::Verify;
 use crate::verify::{Comparer, Verifier};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -112,6 +113,7 @@ pub(crate) fn select(
         members: Vec::new(),
         kept_in_block: Vec::new(),
         is_crowding: false,
+        may_crowd: verifier.verifies() != Verify::None,
         rule,
         selection: Selection::default(),
     };
@@ -152,6 +154,8 @@ struct Selecting<'a> {
     kept_in_block: Vec<u32>,
     /// Whether a bucket has more kept documents than it may have without being crowded.
     is_crowding: bool,
+    /// Whether pairs are told apart by their elements: where nothing verifies, sharing a bucket is all there is.
+    may_crowd: bool,
     rule: Rule,
     selection: Selection,
 }
@@ -262,7 +266,7 @@ impl<'a> Selecting<'a> {
         if !self.rule.within && !is_reference {
             return Ok(());
         }
-        self.is_crowding |= self.kept.add(document, buckets);
+        self.is_crowding |= self.kept.add(document, buckets) && self.may_crowd;
         self.kept_in_block.push(document);
         self.comparer.remember(document);
         if let (Some(crowd), Some(rarest)) = (&mut self.crowd, rarest) {

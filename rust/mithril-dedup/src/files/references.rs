@@ -8,7 +8,8 @@ use crate::deduplicator::Duplicate;
 use crate::documents::Documents;
 use crate::error::{DedupError, Result};
 use crate::index::MinHashIndex;
-use std::collections::BTreeMap;
+use crate::options::Method;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 /// Files and indexes of references, and what they hold.
@@ -35,6 +36,12 @@ impl References {
                 Some(index) => indexes.push((path.clone(), index?)),
                 None => files.push(path),
             }
+        }
+        if !indexes.is_empty() && options.dedup.method != Method::MinHash {
+            return Err(DedupError::InvalidArgument(
+                "an index knows MinHash signatures alone: against it, method must be minhash"
+                    .to_owned(),
+            ));
         }
         let read = || {
             let inputs = Inputs::find(&files, InputFormat::Auto)?;
@@ -66,6 +73,17 @@ impl References {
         threshold: f64,
         control: Control,
     ) -> Result<Vec<Duplicate>> {
+        for (path, index) in &self.indexes {
+            let chosen_for = index.options().threshold;
+            if threshold < chosen_for {
+                return Err(DedupError::InvalidArgument(format!(
+                    "the bands of the index {} were chosen for a threshold of {chosen_for}: below it, at \
+                     {threshold}, it finds too little",
+                    path.display()
+                )));
+            }
+        }
+        let mut numbers: HashMap<(usize, u64), usize> = HashMap::new();
         let mut best: BTreeMap<usize, (f64, usize, u64)> = BTreeMap::new();
         for (at, (_, index)) in self.indexes.iter().enumerate() {
             let found = index.query_batch(rows, Some(threshold), control)?;
@@ -80,17 +98,27 @@ impl References {
             }
         }
         let first = self.files_hold();
-        let duplicates = best.into_iter().map(|(row, (similarity, at, id))| {
-            self.matches.push((at, id));
-            Duplicate {
+        let mut duplicates = Vec::with_capacity(best.len());
+        for (row, (similarity, at, id)) in best {
+            if i64::try_from(id).is_err() {
+                return Err(DedupError::InvalidArgument(format!(
+                    "a row is like document {id} of an index, and the table has ids up to {}",
+                    i64::MAX
+                )));
+            }
+            let number = *numbers.entry((at, id)).or_insert_with(|| {
+                self.matches.push((at, id));
+                first + self.matches.len() - 1
+            });
+            duplicates.push(Duplicate {
                 row: row as u64,
-                kept_row: (first + self.matches.len() - 1) as u64,
+                kept_row: number as u64,
                 jaccard: Some(similarity),
                 exact_copy: false,
                 against: true,
-            }
-        });
-        Ok(duplicates.collect())
+            });
+        }
+        Ok(duplicates)
     }
 
     /// The number of documents in indexes.

@@ -10,13 +10,16 @@ use crate::error::Result;
 /// Documents of a bucket that are looked at, the newest first.
 const MOST: usize = 64;
 
+/// As many numbers as links tell apart, 0 being none.
+const NUMBERS: u64 = u32::MAX as u64;
+
 #[derive(Debug)]
 pub(super) struct Recent {
     bands: usize,
     /// The bytes of a code.
     width: usize,
     capacity: usize,
-    /// How many were ever added, and so the number of the next; numbers in links are its lower half.
+    /// How many were ever added, and so the number of the next; in links numbers come around.
     added: u64,
     /// For each band and bucket the number after that of its newest document, 0 for none.
     heads: Vec<u32>,
@@ -93,19 +96,19 @@ impl Recent {
         is_alike: impl Fn(&[u8]) -> bool,
         passed_over: &mut u64,
     ) -> bool {
-        let (next, length) = (self.added as u32, self.len() as u32);
+        let (next, length) = (self.added % NUMBERS, self.len() as u64);
         // Documents are met in several bands, mostly one after the other.
         let mut last = None;
         for (band, &hash) in hashes.iter().enumerate() {
-            let (mut age, mut looked_at) = (0, 0);
+            let (mut age, mut looked_at) = (0_u64, 0);
             let mut link = self.heads.get(self.bucket(band, hash)).copied().unwrap_or_default();
             while link != 0 {
-                let age_here = next.wrapping_sub(link - 1);
+                let age_here = (next + NUMBERS - (u64::from(link) - 1)) % NUMBERS;
                 if age_here <= age || age_here > length {
                     break;
                 }
                 age = age_here;
-                let place = self.place(self.added - u64::from(age));
+                let place = self.place(self.added - age);
                 let at = place * self.bands + band;
                 if self.hashes.get(at) == Some(&hash) && last != Some(place) {
                     if is_alike(self.code_at(place)) {
@@ -126,8 +129,8 @@ impl Recent {
 
     pub(super) fn add(&mut self, hashes: &[u64], code: &[u8]) {
         let place = self.place(self.added);
-        // Numbers in links are one more, so that 0 is none.
-        let number = (self.added as u32).wrapping_add(1);
+        // One more, so that 0 is none.
+        let number = (self.added % NUMBERS) as u32 + 1;
         for (band, &hash) in hashes.iter().enumerate().take(self.bands) {
             let bucket = self.bucket(band, hash);
             let at = place * self.bands + band;

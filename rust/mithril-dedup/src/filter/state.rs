@@ -19,6 +19,8 @@ use xxhash_rust::xxh3::xxh3_64;
 
 const MAGIC: &[u8; 8] = b"MTRLFLTR";
 const VERSION: u32 = 1;
+/// No filter has seen so many documents, and none that goes on from there comes to an end of its numbers.
+const MOST: u64 = 1 << 62;
 
 impl DedupFilter {
     /// All that it remembers, for a filter that goes on where this one is.
@@ -79,6 +81,10 @@ impl DedupFilter {
         filter.stats.dropped = rest.number()?;
         filter.stats.passed_over = rest.number()?;
         let added = rest.number()?;
+        let stats = filter.stats;
+        if [stats.seen, stats.dropped, stats.passed_over, added].iter().any(|&count| count > MOST) {
+            return Err(wrong("it claims to have seen more than anybody could"));
+        }
         let count = rest.number()?;
         if count != added.min(filter.options.max_documents as u64) {
             return Err(wrong(format!("it claims to remember {count} documents")));
