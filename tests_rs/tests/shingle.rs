@@ -123,6 +123,19 @@ fn check_tokens_of(text: &str, shingle: Shingle, lowercase: bool) {
 }
 
 #[test]
+fn a_mark_is_joined_to_all_spaces_before_it() {
+    // A vowel sign, which is a letter to Unicode and a mark to its rules for words.
+    for spaces in [" \u{3000}", "\u{3000} ", "\u{3000}\u{3000}", "  \u{3000}\u{2003}", "\u{3000}"] {
+        for before in ["", "a", "\u{6f22}", "\u{6f22}\u{3002}", "\u{30ab}", "1 \u{6f22} "] {
+            for after in ["", "b", "\u{5b57}"] {
+                check_tokens(&format!("{before}{spaces}\u{11ca9}{after}"));
+                check_tokens(&format!("{before}{spaces}\u{301}{after}"));
+            }
+        }
+    }
+}
+
+#[test]
 fn every_character_is_cut_as_uax_29_says_among_neighbours_of_all_kinds() {
     let neighbours = "a1_'.,: \u{e9}\u{6f22}\u{30ab}\u{2019}\u{30fc}\u{301}";
     // All up to the end of Katakana and the full-width forms; of the others, which are alike in thousands or

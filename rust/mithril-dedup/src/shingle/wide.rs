@@ -10,8 +10,8 @@ use mithril_core::minhash::ngram::scalar_hash;
 
 /// Where the first character is that can begin a run, at `at` or after it.
 ///
-/// Among those are no pictograms, which a joiner before them would join to what that stands behind, and nothing
-/// that the case of what stands before depends on.
+/// Among those are no pictograms, which a joiner before them would join to what that stands behind, no space, which is
+/// joined to another before it, and nothing that the case of what stands before depends on.
 pub(super) fn first(text: &str, at: usize) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut at = at;
@@ -19,7 +19,7 @@ pub(super) fn first(text: &str, at: usize) -> Option<usize> {
     while let Some(found) = bytes.get(at..)?.iter().position(|byte| matches!(byte, 0xe3..=0xe9)) {
         at += found;
         let number = number(bytes, at)?;
-        if is_alone(number) || matches!(number, 0x3000..=0x3002 | 0x3008..=0x3011) {
+        if is_alone(number) || matches!(number, 0x3001..=0x3002 | 0x3008..=0x3011) {
             return Some(at);
         }
         at += 3;
@@ -44,12 +44,14 @@ pub(super) fn hash_run(text: &str, start: usize, by_scalar: bool, hashes: &mut V
     let mut at = start;
     // What is left to the part behind the run begins here, and so many hashes come before.
     let (mut kept_until, mut kept) = (start, hashes.len());
+    let mut after_space = false;
     loop {
         if let Some(number) = number(bytes, at)
             && is_alone(number)
         {
             (kept_until, kept) = (at, hashes.len());
             hashes.push(scalar_hash(char::from_u32(number).unwrap_or_default()));
+            after_space = false;
             at += 3;
             continue;
         }
@@ -57,7 +59,10 @@ pub(super) fn hash_run(text: &str, start: usize, by_scalar: bool, hashes: &mut V
             return Run { end: at, next: at };
         };
         let length = scalar.len_utf8();
+        // Spaces are joined to each other (rule 3d), and a mark to all of them.
+        let follows_space = std::mem::replace(&mut after_space, is_space(scalar)) && after_space;
         match class(scalar) {
+            Class::Break if follows_space => {}
             // Between letters or digits they would join them; they are behind something else.
             Class::Break | Class::Between | Class::BetweenLetters | Class::BetweenDigits => {
                 (kept_until, kept) = (at, hashes.len());
@@ -88,6 +93,18 @@ pub(super) fn hash_run(text: &str, start: usize, by_scalar: bool, hashes: &mut V
         }
         at += length;
     }
+}
+
+/// `WSegSpace`.
+fn is_space(scalar: char) -> bool {
+    matches!(
+        scalar,
+        ' ' | '\u{1680}'
+            | '\u{2000}'..='\u{2006}'
+            | '\u{2008}'..='\u{200a}'
+            | '\u{205f}'
+            | '\u{3000}'
+    )
 }
 
 /// The end of the Katakana that begins at `at`.
