@@ -35,9 +35,9 @@ def add_parser(
 
     build = _verb(verbs, "build", _build, "make an index of the texts of files")
     _files(build, "column that holds the ids, integers; else the row number over all inputs")
-    matching = build.add_argument_group("what is alike")
-    add_matching(matching)
-    matching.add_argument(
+    alike = build.add_argument_group("what is alike")
+    add_matching(alike)
+    alike.add_argument(
         "--code",
         action=argparse.BooleanOptionalAction,
         default=True,
@@ -57,6 +57,25 @@ def add_parser(
     )
 
     _verb(verbs, "stats", _stats, "tell what an index holds")
+
+
+def matching(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the options that say what is alike, for `deduplicate` and `MinHashIndex`."""
+    names = (
+        "threshold",
+        "recall",
+        "permutations",
+        "seed",
+        "shingle",
+        "ngram",
+        "lowercase",
+        "unicode_form",
+        "casefold",
+        "strip_accents",
+        "strip_punctuation",
+        "collapse_digits",
+    )
+    return {name: getattr(options, name) for name in names}
 
 
 def _verb(
@@ -125,18 +144,7 @@ def _build(options: argparse.Namespace) -> None:
         message = f"{manifest} in {store.url}: an index is there already; add to it, or remove it"
         raise of_kind("index_changed", message)
     index = MinHashIndex(
-        threshold=options.threshold,
-        recall=options.recall,
-        permutations=options.permutations,
-        seed=options.seed,
-        shingle=options.shingle,
-        ngram=options.ngram,
-        lowercase=options.lowercase,
-        unicode_form=options.unicode_form,
-        casefold=options.casefold,
-        strip_accents=options.strip_accents,
-        strip_punctuation=options.strip_punctuation,
-        collapse_digits=options.collapse_digits,
+        **matching(options),
         code=options.code,
     )
     added = add_files(index, options.input, **_reading(options))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from mithril import _native
@@ -14,6 +13,7 @@ from mithril.options import encode
 from mithril.progress import reporting
 from mithril.report import size_text
 from mithril.storage.stores import check_storage
+from mithril.summary import as_html, as_text
 
 if TYPE_CHECKING:
     import os
@@ -79,17 +79,10 @@ class IndexStats:
 
     def __str__(self) -> str:
         """Give a summary for a person."""
-        rows = self._rows()
-        width = max(len(label) for label, _ in rows)
-        return "\n".join(f"{label:<{width}}  {value}" for label, value in rows)
+        return as_text(self._rows())
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f'<tr><th style="text-align:left">{escape(label)}</th>'
-            f'<td style="text-align:left">{escape(value)}</td></tr>'
-            for label, value in self._rows()
-        )
-        return f"<table style='color:inherit'>{rows}</table>"
+        return as_html(self._rows())
 
     def _rows(self) -> list[tuple[str, str]]:
         size = f"{size_text(self.bytes)} ({self.bytes_per_document:,.0f} bytes a document)"

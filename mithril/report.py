@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from html import escape
 from typing import Any
+
+from mithril.summary import as_html, as_text
 
 
 @dataclass(frozen=True)
@@ -188,17 +189,10 @@ class Report:
 
     def __str__(self) -> str:
         """Give a summary for a person."""
-        rows = self._rows()
-        width = max(len(label) for label, _ in rows)
-        return "\n".join(f"{label:<{width}}  {value}" for label, value in rows)
+        return as_text(self._rows())
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f'<tr><th style="text-align:left">{escape(label)}</th>'
-            f'<td style="text-align:left">{escape(value)}</td></tr>'
-            for label, value in self._rows()
-        )
-        return f"<table style='color:inherit'>{rows}</table>"
+        return as_html(self._rows())
 
     def _rows(self) -> list[tuple[str, str]]:
         seconds = self.seconds

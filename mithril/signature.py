@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mithril import _native
 from mithril.exceptions import of_kind
 from mithril.options import encode
+from mithril.summary import as_html
 
 if TYPE_CHECKING:
     import numpy as np
@@ -209,12 +210,7 @@ class MinHashSignature:
             "scheme": self.scheme,
             "first": ", ".join(f"{value:016x}" for value in self._values[:_SHOWN].tolist()),
         }
-        cells = "".join(
-            f'<tr><th style="text-align:left">{label}</th>'
-            f'<td style="text-align:left">{value}</td></tr>'
-            for label, value in rows.items()
-        )
-        return f"<table style='color:inherit'>{cells}</table>"
+        return as_html(list(rows.items()))
 
 
 @lru_cache(maxsize=64)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 
 from mithril.report import size_text
+from mithril.summary import as_html
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +24,12 @@ class CasStats:
     deduplicated_bytes: int
 
     def _repr_html_(self) -> str:
-        return _html(
-            ("contents", f"{self.total_objects:,}"),
-            ("in the store", size_text(self.total_bytes)),
-            ("not stored again", size_text(self.deduplicated_bytes)),
+        return as_html(
+            [
+                ("contents", f"{self.total_objects:,}"),
+                ("in the store", size_text(self.total_bytes)),
+                ("not stored again", size_text(self.deduplicated_bytes)),
+            ]
         )
 
 
@@ -59,10 +61,12 @@ class VerifyReport:
     damaged: tuple[Damage, ...]
 
     def _repr_html_(self) -> str:
-        return _html(
-            ("checked", f"{self.checked:,} ({size_text(self.bytes)})"),
-            ("damaged", f"{len(self.damaged):,}"),
-            *((one.address, one.fault) for one in self.damaged),
+        return as_html(
+            [
+                ("checked", f"{self.checked:,} ({size_text(self.bytes)})"),
+                ("damaged", f"{len(self.damaged):,}"),
+                *((one.address, one.fault) for one in self.damaged),
+            ]
         )
 
 
@@ -86,18 +90,11 @@ class RepairReport:
     damaged: tuple[Damage, ...]
 
     def _repr_html_(self) -> str:
-        return _html(
-            ("records rebuilt", f"{len(self.rebuilt):,}"),
-            ("swept", f"{self.swept_objects:,} objects ({size_text(self.swept_bytes)})"),
-            ("damaged", f"{len(self.damaged):,}"),
-            *((one.address, one.fault) for one in self.damaged),
+        return as_html(
+            [
+                ("records rebuilt", f"{len(self.rebuilt):,}"),
+                ("swept", f"{self.swept_objects:,} objects ({size_text(self.swept_bytes)})"),
+                ("damaged", f"{len(self.damaged):,}"),
+                *((one.address, one.fault) for one in self.damaged),
+            ]
         )
-
-
-def _html(*rows: tuple[str, str]) -> str:
-    cells = "".join(
-        f'<tr><th style="text-align:left">{escape(label)}</th>'
-        f'<td style="text-align:left">{escape(value)}</td></tr>'
-        for label, value in rows
-    )
-    return f"<table style='color:inherit'>{cells}</table>"
