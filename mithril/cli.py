@@ -67,6 +67,8 @@ def _dedup(options: argparse.Namespace) -> None:
         against=options.against,
         within=options.within,
         audit=options.audit,
+        min_length=options.min_length,
+        min_count=options.min_count,
         input_format=options.input_format,
         format=options.format,
         threads=options.threads,
@@ -175,9 +177,12 @@ def _add_dedup(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add = matching.add_argument
     add(
         "--method",
-        choices=["minhash", "exact", "containment"],
+        choices=["minhash", "exact", "containment", "lines", "paragraphs"],
         default="minhash",
-        help="texts alike by their shingles, the same once normalized, or one within another",
+        help=(
+            "remove texts alike by their shingles, the same once normalized, or within another; or "
+            "lines or paragraphs that repeat, out of their texts"
+        ),
     )
     add(
         "--verify",
@@ -213,6 +218,21 @@ def _add_dedup(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         action=argparse.BooleanOptionalAction,
         default=True,
         help="compare rows with each other, and not only with those of --against",
+    )
+
+    add(
+        "--min-length",
+        type=int,
+        default=20,
+        metavar="N",
+        help="characters of a line or paragraph that these methods remove, at least",
+    )
+    add(
+        "--min-count",
+        type=int,
+        default=2,
+        metavar="N",
+        help="how often it stands in all texts, at least",
     )
 
     running = dedup.add_argument_group("running")

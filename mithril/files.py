@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from mithril import _native
 from mithril.dedup import first_or_longest
+from mithril.exceptions import of_kind
 from mithril.options import encode
 from mithril.progress import reporting
 from mithril.report import Report
@@ -43,6 +44,8 @@ def dedup_files(
     against: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
     within: bool = True,
     audit: int = 0,
+    min_length: int = 20,
+    min_count: int = 2,
     input_format: Literal["auto", "parquet", "jsonl", "text"] = "auto",
     format: Literal["parquet", "jsonl"] | None = None,  # noqa: A002 - the command line's name
     threads: int | None = None,
@@ -56,7 +59,9 @@ def dedup_files(
     - ``part-NNNNN.parquet`` or ``part-NNNNN.jsonl.zst``: the surviving rows of the input file with
       that number, every column as it came; text files are written together;
     - ``duplicates.parquet``: a row for each removed one: ``id``, ``row`` (in its file, from zero),
-      ``file``, ``kept_id``, ``kept_row``, ``kept_file``, ``jaccard``, ``exact_copy``;
+      ``file``, ``kept_id``, ``kept_row``, ``kept_file``, ``jaccard``, ``exact_copy``; for the
+      methods ``"lines"`` and ``"paragraphs"`` a row for each that was removed within rows, with
+      ``part``, ``kept_part``, ``count`` and ``text`` in place of the last two;
     - ``report.json``: the report that is returned.
 
     Args:
@@ -92,6 +97,8 @@ def dedup_files(
             ``jaccard`` the estimate of the index.
         within: Whether rows of the inputs are compared with each other too.
         audit: As in `deduplicate`.
+        min_length: As in `deduplicate`.
+        min_count: As in `deduplicate`.
         input_format: The format of the input; by the names of the files if ``"auto"``.
         format: The format of the surviving rows; JSON lines for JSON lines and Parquet otherwise
             if None.
@@ -111,6 +118,11 @@ def dedup_files(
         KeyboardInterrupt: Ctrl-C was pressed; `output` is whole or absent.
     """
     paths = _paths(inputs)
+    if callable(keep):
+        message = (
+            "a function chooses rows in deduplicate alone; name a column: max:COLUMN, min:COLUMN"
+        )
+        raise of_kind("invalid_argument", message)
     keep, _, keep_column = (keep or first_or_longest(method)).partition(":")
     options = encode(
         text_column=text_column,
@@ -135,6 +147,8 @@ def dedup_files(
         against=[os.fspath(path) for path in _paths(against)],
         within=within,
         audit=audit,
+        min_length=min_length,
+        min_count=min_count,
         input_format=input_format,
         output_format=format,
         threads=threads,

@@ -5,6 +5,7 @@ use crate::banding::Banding;
 use crate::options::DedupOptions;
 #[cfg(doc)]
 use crate::options::Method;
+use crate::repeats::Repeats;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -48,6 +49,10 @@ pub struct Report {
     pub verified_pairs: u64,
     /// Of components: rows that were alike with so many others that further ones were not compared with them.
     pub left_out: u64,
+    /// What was removed within rows; absent but for [`Method::Lines`] and [`Method::Paragraphs`], for which
+    /// `removed` counts the rows of which nothing was left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repeats: Option<Repeats>,
     /// What comparing some documents with all others has shown; absent where it was not asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audit: Option<Audit>,

@@ -114,7 +114,8 @@ fn scan_file(file: &InputFile, columns: Columns, control: Control) -> Result<Sca
 /// Writes the rows of each file that stay, files in parallel.
 pub(super) fn rewrite(rewrite: Rewrite) -> Result<()> {
     let quiet = Control { progress: &mithril_core::NoopProgress, ..rewrite.control };
-    let survivors = |index: usize, file| Survivors::open(file, rewrite.keep_of(index), quiet);
+    let quiet = Rewrite { control: quiet, ..rewrite };
+    let survivors = |index: usize, file| Survivors::open(file, quiet, index);
     let schema = match rewrite.format {
         OutputFormat::Jsonl => None,
         OutputFormat::Parquet => Some(convert::infer_schema(rewrite.files(), survivors)?),
@@ -184,27 +185,35 @@ fn write_lines(
     })
 }
 
-/// The lines of a file whose rows stay.
+/// The lines of a file whose rows stay, without what was removed within their texts.
 struct Survivors<'a> {
     lines: Lines<'a>,
     file: &'a InputFile,
-    keep: std::slice::Iter<'a, bool>,
+    rewrite: Rewrite<'a>,
+    rows: std::ops::Range<usize>,
+    /// The line that was given last, if something was removed within it.
+    edited: String,
 }
 
 impl<'a> Survivors<'a> {
-    fn open(file: &'a InputFile, keep: &'a [bool], control: Control<'a>) -> Result<Self> {
-        Ok(Self { lines: Lines::open(file, control)?, file, keep: keep.iter() })
+    fn open(file: &'a InputFile, rewrite: Rewrite<'a>, index: usize) -> Result<Self> {
+        let lines = Lines::open(file, rewrite.control)?;
+        Ok(Self { lines, file, rewrite, rows: rewrite.scan.rows(index), edited: String::new() })
     }
 
     fn next(&mut self) -> Result<Option<line::Line<'_>>> {
-        for &keep in self.keep.by_ref() {
-            if keep {
-                let line = self.lines.next()?;
-                return line
-                    .map(Some)
-                    .ok_or_else(|| DedupError::InputChanged { file: self.file.path.clone() });
+        let Rewrite { scan, outcome, text_column, .. } = self.rewrite;
+        for row in self.rows.by_ref() {
+            if outcome.keep.get(row) != Some(&true) {
+                self.lines.next()?;
+                continue;
             }
-            self.lines.next()?;
+            let changed = || DedupError::InputChanged { file: self.file.path.clone() };
+            let line = self.lines.next()?.ok_or_else(changed)?;
+            let text = scan.documents.text(row).and_then(|text| outcome.edited(row, text));
+            let Some(text) = text else { return Ok(Some(line)) };
+            self.edited = record::with_text(line.text, text_column, &text).ok_or_else(changed)?;
+            return Ok(Some(line.with_text(&self.edited)));
         }
         Ok(None)
     }

@@ -8,6 +8,7 @@ use crate::error::{DedupError, Result};
 use crate::explain::Explanation;
 use crate::index::MinHashIndex;
 use crate::options::DedupOptions;
+use crate::repeats::Unit;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{Float64Type, Int64Type};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -71,6 +72,13 @@ pub fn explain_removed(output: &Path, id: &str, control: Control) -> Result<Remo
     let text = fs::read_to_string(&report).map_err(|error| DedupError::read(&report, error))?;
     let said: Said =
         serde_json::from_str(&text).map_err(|error| DedupError::read(&report, error))?;
+    if Unit::of(said.options.method).is_some() {
+        return Err(DedupError::InvalidArgument(format!(
+            "{}: that run removed what stands within rows, and compared no rows; duplicates.parquet says what went, \
+             and where it stays",
+            output.display()
+        )));
+    }
     let Some(found) = find(&output.join("duplicates.parquet"), id)? else {
         return Err(DedupError::InvalidArgument(format!(
             "no row with the id {id} was removed: it stayed, or there is none"

@@ -187,14 +187,15 @@ fn run<P: AsRef<Path>>(
         let rewrite = Rewrite {
             inputs: &inputs,
             scan: &scan,
-            keep: &outcome.keep,
+            text_column: &options.text_column,
+            outcome: &outcome,
             format: output_format,
             folder: &folder,
             control,
         };
         let parts = rewrite.run()?;
         let tables = table::Rows { inputs: &inputs, scan: &scan, references: &references };
-        table::write_duplicates(tables, &outcome.duplicates, &folder)?;
+        table::write(tables, &outcome, &folder)?;
         Ok::<_, DedupError>(parts)
     })?;
 

@@ -9,8 +9,8 @@ use super::scan::{Columns, Scan, concat_column, starts};
 use crate::control::Control;
 use crate::documents::Documents;
 use crate::error::{DedupError, Result};
-use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
-use arrow::compute::filter_record_batch;
+use arrow::array::{ArrayRef, BooleanArray, LargeStringArray, RecordBatch};
+use arrow::compute::{CastOptions, cast_with_options, filter_record_batch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
@@ -95,7 +95,13 @@ pub(super) fn rewrite(rewrite: Rewrite) -> Result<()> {
                 Ok(builder.with_row_groups(vec![group]).with_batch_size(rows).build()?)
             })
         });
-        let batches = survivors(file, batches, keep, rewrite.control);
+        let mut row = scan.rows(index).start;
+        let batches = all_batches(file, batches, rewrite.control).map(|batch| {
+            let batch = without_repeats(rewrite, file, row, batch?)?;
+            row += batch.num_rows();
+            Ok(batch)
+        });
+        let batches = survivors(file, batches, keep);
         rewrite.write_part(index, &schema, batches)?;
         rewrite.control.advance(1)
     })
@@ -290,11 +296,35 @@ fn rows_of_bytes(bytes: usize, rows: usize) -> usize {
     (BATCH_BYTES / bytes_per_row.max(1)).clamp(1, BATCH_ROWS)
 }
 
-/// The rows of each batch that stay; batches of which none does are left out.
-fn survivors<'a>(
+/// A batch that begins at `row`, without what was removed within its texts.
+fn without_repeats(
+    rewrite: Rewrite,
+    file: &InputFile,
+    row: usize,
+    batch: RecordBatch,
+) -> Result<RecordBatch> {
+    let rows = row..row + batch.num_rows();
+    if rewrite.outcome.repeats_of(rows.clone()).is_empty() {
+        return Ok(batch);
+    }
+    let changed = || DedupError::InputChanged { file: file.path.clone() };
+    let schema = batch.schema();
+    let (at, field) = schema.column_with_name(rewrite.text_column).ok_or_else(changed)?;
+    let (_, mut columns, _) = batch.into_parts();
+    let column = columns.get_mut(at).ok_or_else(changed)?;
+    let texts: LargeStringArray =
+        rows.map(|row| rewrite.outcome.text(&rewrite.scan.documents, row)).collect();
+    // A dictionary may have too few keys for texts that were the same and are not now.
+    let options = CastOptions { safe: false, ..CastOptions::default() };
+    *column = cast_with_options(&texts, field.data_type(), &options)
+        .map_err(|error| DedupError::write(&file.path, error))?;
+    Ok(RecordBatch::try_new(schema, columns)?)
+}
+
+/// The batches of all readers.
+fn all_batches<'a>(
     file: &'a InputFile,
     mut readers: impl Iterator<Item = Result<ParquetRecordBatchReader>> + 'a,
-    keep: &'a [bool],
     control: Control<'a>,
 ) -> impl Iterator<Item = Result<RecordBatch>> + 'a {
     let mut current: Option<ParquetRecordBatchReader> = None;
@@ -312,9 +342,18 @@ fn survivors<'a>(
             };
         }
     };
+    std::iter::from_fn(move || next().transpose())
+}
+
+/// The rows of each batch that stay; batches of which none does are left out.
+fn survivors<'a>(
+    file: &'a InputFile,
+    mut batches: impl Iterator<Item = Result<RecordBatch>> + 'a,
+    keep: &'a [bool],
+) -> impl Iterator<Item = Result<RecordBatch>> + 'a {
     let mut rest = keep;
     let mut next_kept = move || -> Result<Option<RecordBatch>> {
-        while let Some(batch) = next()? {
+        while let Some(batch) = batches.next().transpose()? {
             let changed = || DedupError::InputChanged { file: file.path.clone() };
             let (mask, after) = rest.split_at_checked(batch.num_rows()).ok_or_else(changed)?;
             rest = after;

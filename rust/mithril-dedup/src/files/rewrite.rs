@@ -5,6 +5,7 @@ use super::output::OutputFolder;
 use super::scan::Scan;
 use super::{OutputFormat, jsonl, parquet, text};
 use crate::control::Control;
+use crate::deduplicator::Deduplication;
 use crate::error::Result;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -14,8 +15,9 @@ use arrow::datatypes::SchemaRef;
 pub(super) struct Rewrite<'a> {
     pub(super) inputs: &'a Inputs,
     pub(super) scan: &'a Scan,
-    /// For each row over all inputs whether it stays.
-    pub(super) keep: &'a [bool],
+    pub(super) text_column: &'a str,
+    /// Which rows stay, and what was removed within them.
+    pub(super) outcome: &'a Deduplication,
     pub(super) format: OutputFormat,
     pub(super) folder: &'a OutputFolder,
     pub(super) control: Control<'a>,
@@ -40,7 +42,7 @@ impl<'a> Rewrite<'a> {
 
     /// For each row of a file whether it stays.
     pub(super) fn keep_of(&self, file: usize) -> &'a [bool] {
-        self.keep.get(self.scan.rows(file)).unwrap_or_default()
+        self.outcome.keep.get(self.scan.rows(file)).unwrap_or_default()
     }
 
     /// Writes batches of one schema as the part of this number.

@@ -63,13 +63,14 @@ pub(super) fn rewrite(rewrite: Rewrite) -> Result<()> {
         Field::new("path", DataType::Utf8, false),
         Field::new("text", DataType::LargeUtf8, false),
     ]));
-    let kept = rewrite.files().iter().zip(rewrite.keep).enumerate();
+    let kept = rewrite.files().iter().zip(&rewrite.outcome.keep).enumerate();
     let kept: Vec<(usize, &InputFile)> =
         kept.filter(|(_, (_, keep))| **keep).map(|(row, (file, _))| (row, file)).collect();
     let batches = kept.chunks(CHUNK).map(|kept| {
         rewrite.control.check()?;
+        let documents = &rewrite.scan.documents;
         let texts =
-            kept.iter().map(|&(row, _)| rewrite.scan.documents.text(row).unwrap_or_default());
+            kept.iter().map(|&(row, _)| rewrite.outcome.text(documents, row).unwrap_or_default());
         let texts = LargeStringArray::from_iter_values(texts);
         let paths = paths(kept.iter().map(|&(_, file)| file));
         Ok(RecordBatch::try_new(schema.clone(), vec![Arc::new(paths), Arc::new(texts)])?)

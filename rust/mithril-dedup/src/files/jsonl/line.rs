@@ -28,6 +28,11 @@ pub(super) struct Line<'a> {
 }
 
 impl Line<'_> {
+    /// This line with another text.
+    pub(super) fn with_text(self, text: &str) -> Line<'_> {
+        Line { text, number: self.number }
+    }
+
     pub(super) fn error(&self, file: &InputFile, problem: String) -> DedupError {
         bad_line(file, self.number, problem)
     }
