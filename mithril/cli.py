@@ -72,6 +72,8 @@ def _dedup(options: argparse.Namespace) -> None:
         input_format=options.input_format,
         format=options.format,
         threads=options.threads,
+        memory=options.memory,
+        temp_dir=options.temp_dir,
         overwrite=options.overwrite,
         # The same bar whatever is installed beside.
         progress=None if options.quiet else "console",
@@ -244,6 +246,8 @@ def _add_dedup(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="N",
         help="compare N documents with all others to estimate the recall",
     )
+    add("--memory", metavar="SIZE", help="memory to take, as 4GiB; else half of the machine's")
+    add("--temp-dir", metavar="DIR", help="folder for what does not fit; else that of the output")
     add("--threads", type=int, metavar="N", help="threads; else all of the machine's")
     add("--json", action="store_true", help="print the report as JSON")
     add("--quiet", action="store_true", help="print errors only")

@@ -11,6 +11,7 @@ from mithril.exceptions import of_kind
 from mithril.options import encode
 from mithril.progress import reporting
 from mithril.report import Report
+from mithril.sizes import bytes_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,6 +50,8 @@ def dedup_files(
     input_format: Literal["auto", "parquet", "jsonl", "text"] = "auto",
     format: Literal["parquet", "jsonl"] | None = None,  # noqa: A002 - the command line's name
     threads: int | None = None,
+    memory: int | str | None = None,
+    temp_dir: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     progress: Progress = None,
 ) -> Report:
@@ -103,6 +106,11 @@ def dedup_files(
         format: The format of the surviving rows; JSON lines for JSON lines and Parquet otherwise
             if None.
         threads: As in `deduplicate`.
+        memory: The memory that the run may take, in bytes or as ``"4GiB"``; half of the machine's
+            if None. Texts and band hashes that may not fit go to temporary files. It never
+            changes which rows are removed.
+        temp_dir: The folder for temporary files; that of `output` if None. Nothing is left there,
+            however the run ends.
         overwrite: Whether the folder of an earlier run is replaced.
         progress: As in `deduplicate`.
 
@@ -152,6 +160,8 @@ def dedup_files(
         input_format=input_format,
         output_format=format,
         threads=threads,
+        memory=None if memory is None else bytes_of(memory),
+        temp_dir=None if temp_dir is None else os.fspath(temp_dir),
         overwrite=overwrite,
     )
     with reporting(progress) as report_to:

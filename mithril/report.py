@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from mithril.sizes import size_text
 from mithril.summary import as_html, as_text
 
 
@@ -112,6 +113,10 @@ class Files:
     """The size of the input files on disk."""
     skipped_binary: int
     """Files of a folder that are not text and were left out."""
+    memory: int
+    """The bytes of memory that the run was allowed."""
+    spooled_bytes: int
+    """The bytes of texts that went to a temporary file; 0 where all was expected to fit."""
     output_format: str
     """``parquet`` or ``jsonl``."""
     parts: int
@@ -293,12 +298,3 @@ def _audit_text(audit: Audit) -> str:
 
 def _percent(part: int, whole: int) -> str:
     return f"{part / whole:.1%}" if whole else "0%"
-
-
-def size_text(count: float) -> str:
-    """Write a number of bytes for a person, in decimal units."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:  # noqa: PLR2004
-            return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"

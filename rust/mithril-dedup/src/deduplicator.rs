@@ -12,7 +12,8 @@ use crate::options::{Cluster, DedupOptions, Keep, Method, Verify};
 use crate::repeats::{self, Repeat, Unit};
 use crate::report::{Clusters, Report, Seconds};
 use crate::select::{self, Removal, Rule};
-use crate::sketch::Sketches;
+use crate::sketch::{Signatures, Sketches};
+use crate::spill::Spill;
 use crate::threads::Threads;
 use crate::verify::Verifier;
 use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch};
@@ -44,6 +45,8 @@ pub struct Deduplicator {
     options: DedupOptions,
     banding: crate::Banding,
     threads: Threads,
+    /// Where what does not fit into memory goes; it all does when `None`.
+    spill: Option<Spill>,
 }
 
 /// What the decisions about some documents come from: exact copies, and which of the others share a band.
@@ -55,8 +58,7 @@ pub struct Candidates {
     documents: usize,
     exact: ExactCopies,
     buckets: Buckets,
-    /// If signatures verify.
-    signatures: Vec<u64>,
+    signatures: Signatures,
     seconds: Seconds,
 }
 
@@ -149,7 +151,12 @@ impl Deduplicator {
     pub fn try_new(options: DedupOptions) -> Result<Self> {
         let banding = options.banding()?;
         let threads = Threads::try_new(options.threads)?;
-        Ok(Self { options, banding, threads })
+        Ok(Self { options, banding, threads, spill: None })
+    }
+
+    /// Makes it put what does not fit into memory elsewhere.
+    pub(crate) fn set_spill(&mut self, spill: Option<Spill>) {
+        self.spill = spill;
     }
 
     /// The options.
@@ -279,12 +286,13 @@ impl Deduplicator {
                 _ => Buckets::default(),
             };
             let seconds = Seconds { exact: taken, total: taken, ..Seconds::default() };
-            let (documents, signatures) = (documents.len(), Vec::new());
+            let (documents, signatures) = (documents.len(), Signatures::none());
             return Ok(Candidates { documents, exact, buckets, signatures, seconds });
         }
-        let sketches = Sketches::make(documents, &exact.distinct, options, self.banding, control)?;
+        let (how, spill) = ((options, self.banding), self.spill.as_ref());
+        let sketches = Sketches::make(documents, &exact.distinct, how, spill, control)?;
         let after_sketch = Instant::now();
-        let buckets = Buckets::build(&sketches);
+        let buckets = Buckets::build(&sketches)?;
         let seconds = Seconds {
             exact: (after_exact - start).as_secs_f64(),
             sketch: (after_sketch - after_exact).as_secs_f64(),
@@ -337,7 +345,8 @@ impl Deduplicator {
     ) -> Result<Deduplication> {
         let Candidates { exact, buckets, signatures, seconds, .. } = candidates;
         let start = Instant::now();
-        let verifier = Verifier::new(documents, &exact.distinct, options, signatures);
+        let memory = self.spill.as_ref().map(Spill::memory);
+        let verifier = Verifier::new(documents, &exact.distinct, options, signatures, memory);
         let links = options.cluster == Cluster::Components;
         let first_own = documents.references() as u32;
         let rule = Rule {

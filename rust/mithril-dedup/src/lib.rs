@@ -39,6 +39,7 @@ mod row_hash;
 mod select;
 mod shingle;
 mod sketch;
+mod spill;
 mod threads;
 mod verify;
 

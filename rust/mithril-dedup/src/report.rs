@@ -117,6 +117,10 @@ pub struct Files {
     pub input_bytes: u64,
     /// Files of a folder that are not text (they hold a NUL byte) and were left out.
     pub skipped_binary: u64,
+    /// The bytes of memory that the run was allowed.
+    pub memory: u64,
+    /// The bytes of texts that went to a temporary file; 0 where all was expected to fit into memory.
+    pub spooled_bytes: u64,
     /// The format of the surviving rows: `parquet` or `jsonl`.
     pub output_format: &'static str,
     /// The number of `part-*` files.

@@ -15,9 +15,11 @@ use super::input::InputFile;
 use super::output::OutputFolder;
 use super::rewrite::Rewrite;
 use super::scan::{Columns, Scan, starts};
+use super::sink::{Sink, Texts};
 use crate::control::Control;
-use crate::documents::{Documents, TextBuilder};
+use crate::documents::TextBuilder;
 use crate::error::{DedupError, Result};
+use crate::spill::Spill;
 use arrow::array::RecordBatch;
 use arrow::json::writer::{LineDelimited, WriterBuilder};
 use rayon::prelude::*;
@@ -25,10 +27,13 @@ use serde_json::Value;
 use std::io::Write;
 
 const ZSTD_LEVEL: i32 = 3;
+/// A guess at how long lines are, for how many rows there will be.
+const EXPECTED_LINE: u64 = 200;
 
 /// What the first pass brings back of one file.
 struct Scanned {
-    texts: TextBuilder,
+    texts: Vec<Texts>,
+    rows: usize,
     ids: Vec<Value>,
     bys: Vec<Value>,
     /// Whether a row has the text, id and keep column.
@@ -38,14 +43,21 @@ struct Scanned {
 }
 
 /// Reads the columns that decide, files in parallel.
-pub(super) fn scan(files: &[InputFile], columns: Columns, control: Control) -> Result<Scan> {
+pub(super) fn scan(
+    files: &[InputFile],
+    columns: Columns,
+    spill: &Spill,
+    control: Control,
+) -> Result<Scan> {
     control.begin("reading", files.iter().map(|file| file.size).sum());
-    let scanned: Vec<Scanned> =
-        files.par_iter().map(|file| scan_file(file, columns, control)).collect::<Result<_>>()?;
+    let bytes = files.iter().map(line::expected_bytes).sum();
+    let sink = Sink::new(spill, bytes, bytes / EXPECTED_LINE)?;
+    let scanned = files.par_iter().map(|file| scan_file(file, columns, &sink, control));
+    let scanned: Vec<Scanned> = scanned.collect::<Result<_>>()?;
 
     // A column may be absent from some rows, where it is null, but not from all.
     let wanted = [Some(columns.text), columns.id, columns.by];
-    let first = scanned.iter().position(|file| !file.names.is_empty() || !file.texts.is_empty());
+    let first = scanned.iter().position(|file| !file.names.is_empty() || file.rows > 0);
     for (index, column) in wanted.into_iter().enumerate() {
         let present = scanned.iter().any(|file| file.present.get(index) == Some(&true));
         if let (Some(column), Some(first), false) = (column, first, present) {
@@ -60,23 +72,25 @@ pub(super) fn scan(files: &[InputFile], columns: Columns, control: Control) -> R
             });
         }
     }
-    let starts = starts(scanned.iter().map(|file| file.texts.len()));
-    let mut documents = Documents::new();
-    let (mut ids, mut bys) = (Vec::new(), Vec::new());
+    let starts = starts(scanned.iter().map(|file| file.rows));
+    let (mut texts, mut ids, mut bys) = (Vec::new(), Vec::new(), Vec::new());
     for file in scanned {
-        documents.push_texts(file.texts)?;
+        texts.extend(file.texts);
         ids.extend(file.ids);
         bys.extend(file.bys);
     }
     let id = columns.id.map(|_| column_of(ids));
     let by = columns.by.map(|_| column_of(bys));
-    Ok(Scan { documents, id, by, starts })
+    let (documents, spooled) = sink.finish(texts)?;
+    Ok(Scan { documents, spooled, id, by, starts })
 }
 
-fn scan_file(file: &InputFile, columns: Columns, control: Control) -> Result<Scanned> {
+fn scan_file(file: &InputFile, columns: Columns, sink: &Sink, control: Control) -> Result<Scanned> {
     let mut lines = Lines::open(file, control)?;
+    let mut texts = TextBuilder::default();
     let mut scanned = Scanned {
-        texts: TextBuilder::default(),
+        texts: Vec::new(),
+        rows: 0,
         ids: Vec::new(),
         bys: Vec::new(),
         present: [false; 3],
@@ -85,19 +99,21 @@ fn scan_file(file: &InputFile, columns: Columns, control: Control) -> Result<Sca
     while let Some(line) = lines.next()? {
         let record =
             Record::parse(line.text, columns).map_err(|problem| line.error(file, problem))?;
-        if scanned.texts.is_empty() {
+        if scanned.rows == 0 {
             scanned.names = record::names(line.text);
         }
         for (seen, here) in scanned.present.iter_mut().zip(record.present()) {
             *seen |= here;
         }
         match record.text().map_err(|problem| line.error(file, problem))? {
-            None => scanned.texts.append_null(),
+            None => texts.append_null(),
             Some(bytes) => match String::from_utf8(bytes) {
-                Ok(text) => scanned.texts.append_str(&text),
-                Err(error) => scanned.texts.append_surrogates(error.into_bytes()),
+                Ok(text) => texts.append_str(&text),
+                Err(error) => texts.append_surrogates(error.into_bytes()),
             },
         }
+        scanned.rows += 1;
+        scanned.texts.extend(sink.built(&mut texts, false)?);
         let value = |value: std::result::Result<Value, String>| {
             value.map_err(|problem| line.error(file, problem))
         };
@@ -108,6 +124,7 @@ fn scan_file(file: &InputFile, columns: Columns, control: Control) -> Result<Sca
             scanned.bys.push(value(record.by())?);
         }
     }
+    scanned.texts.extend(sink.built(&mut texts, true)?);
     Ok(scanned)
 }
 

@@ -6,9 +6,11 @@ use super::input::InputFile;
 use super::output::OutputFolder;
 use super::rewrite::Rewrite;
 use super::scan::{Columns, Scan, concat_column, starts};
+use super::sink::{Sink, Texts};
 use crate::control::Control;
 use crate::documents::Documents;
 use crate::error::{DedupError, Result};
+use crate::spill::Spill;
 use arrow::array::{ArrayRef, BooleanArray, LargeStringArray, RecordBatch};
 use arrow::compute::{CastOptions, cast_with_options, filter_record_batch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -19,25 +21,31 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::arrow::arrow_writer::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::metadata::KeyValue;
+use parquet::file::metadata::{KeyValue, RowGroupMetaData};
 use parquet::file::properties::WriterProperties;
 use rayon::prelude::*;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-/// The size of a batch in memory that is aimed at, far from the 2 GiB that a string array can hold.
-const BATCH_BYTES: usize = 64 << 20;
+/// The size of a batch in memory that is aimed at: little beside what a run may take, and far from the 2 GiB that a
+/// string array can hold.
+const BATCH_BYTES: usize = 16 << 20;
 const BATCH_ROWS: usize = 8192;
 /// Small enough that readers can hold a row group, large enough to compress well.
-const ROW_GROUP_BYTES: usize = 256 << 20;
+const ROW_GROUP_BYTES: usize = 64 << 20;
 
 /// Reads the columns that decide, row groups in parallel.
-pub(super) fn scan(files: &[InputFile], columns: Columns, control: Control) -> Result<Scan> {
+pub(super) fn scan(
+    files: &[InputFile],
+    columns: Columns,
+    spill: &Spill,
+    control: Control,
+) -> Result<Scan> {
     let metadata: Vec<ArrowReaderMetadata> = files
         .par_iter()
         .map(|file| as_views(file, &load(file)?, columns.text))
         .collect::<Result<_>>()?;
-    let mut groups = Vec::new();
+    let (mut groups, mut text_bytes) = (Vec::new(), 0);
     let mut lengths = Vec::with_capacity(files.len());
     for (file, metadata) in files.iter().zip(&metadata) {
         let indices = find_columns(file, metadata.schema(), columns)?;
@@ -45,34 +53,35 @@ pub(super) fn scan(files: &[InputFile], columns: Columns, control: Control) -> R
         for (group, contents) in metadata.metadata().row_groups().iter().enumerate() {
             let rows = usize::try_from(contents.num_rows()).unwrap_or(0);
             let bytes = u64::try_from(contents.compressed_size()).unwrap_or(0);
+            let text = indices[0].and_then(|root| text_size(metadata, contents, root));
+            text_bytes += text.unwrap_or(bytes);
             groups.push(RowGroup { file, metadata, group, indices, first_row, bytes });
             first_row += rows;
         }
         lengths.push(first_row);
     }
     control.begin("reading", groups.iter().map(|group| group.bytes).sum());
-    let read: Vec<[Vec<ArrayRef>; 3]> = groups
+    let sink = Sink::new(spill, text_bytes, lengths.iter().map(|&rows| rows as u64).sum())?;
+    let read: Vec<Read> = groups
         .par_iter()
         .map(|group| {
             control.check()?;
-            let columns = group.read(columns)?;
+            let columns = group.read(columns, &sink)?;
             control.advance(group.bytes)?;
             Ok(columns)
         })
         .collect::<Result<_>>()?;
 
-    let mut documents = Documents::new();
-    let (mut ids, mut bys) = (Vec::new(), Vec::new());
-    for [texts, id, by] in read {
-        for text in &texts {
-            documents.push(text)?;
-        }
+    let (mut all, mut ids, mut bys) = (Vec::new(), Vec::new(), Vec::new());
+    for Read { texts, id, by } in read {
+        all.extend(texts);
         ids.extend(id);
         bys.extend(by);
     }
+    let (documents, spooled) = sink.finish(all)?;
     let id = concat_column(columns.id.unwrap_or_default(), &ids)?;
     let by = concat_column(columns.by.unwrap_or_default(), &bys)?;
-    Ok(Scan { documents, id, by, starts: starts(lengths) })
+    Ok(Scan { documents, spooled, id, by, starts: starts(lengths) })
 }
 
 /// Writes the rows of each file that stay, as they came, files in parallel.
@@ -81,11 +90,10 @@ pub(super) fn rewrite(rewrite: Rewrite) -> Result<()> {
         let (scan, keep) = (rewrite.scan, rewrite.keep_of(index));
         let metadata = load(file)?;
         let schema = metadata.schema().clone();
-        let texts = scan.rows(index).filter_map(|row| scan.documents.text(row));
-        let text_bytes = texts.map(str::len).sum::<usize>();
+        let text_bytes = scan.rows(index).map(|row| scan.documents.length(row)).sum::<usize>();
         let groups = 0..metadata.metadata().num_row_groups();
         let batches = groups.map(|group| {
-            let rows = batch_rows(&metadata, group).min(rows_of_bytes(text_bytes, keep.len()));
+            let rows = rows_of_bytes(text_bytes, keep.len()).min(batch_rows(&metadata, group));
             let handle = file.open()?;
             let metadata = metadata.clone();
             // One reader a row group: a batch over several would merge their dictionaries, which
@@ -156,20 +164,30 @@ struct RowGroup<'a> {
     bytes: u64,
 }
 
+/// What was read of a row group, in chunks.
+#[derive(Default)]
+struct Read {
+    texts: Vec<Texts>,
+    id: Vec<ArrayRef>,
+    by: Vec<ArrayRef>,
+}
+
 impl RowGroup<'_> {
-    /// The chunks of the text, id and keep columns.
-    fn read(&self, columns: Columns) -> Result<[Vec<ArrayRef>; 3]> {
-        let wanted = [Some(columns.text), columns.id, columns.by];
-        let mut read: [Vec<ArrayRef>; 3] = Default::default();
+    /// Reads the text, id and keep columns.
+    fn read(&self, columns: Columns, sink: &Sink) -> Result<Read> {
+        let mut read = Read::default();
         let batch_rows = batch_rows(self.metadata, self.group);
         let mut batches = self.batches(0, batch_rows)?;
         let mut row = 0;
         while let Some(batch) = guarded(self.file, || Ok(batches.next().transpose()?))
             .map_err(|error| self.find_bad_row(row, batch_rows).unwrap_or(error))?
         {
-            for (chunks, name) in read.iter_mut().zip(wanted) {
-                chunks.extend(name.and_then(|name| batch.column_by_name(name)).cloned());
+            let column = |name: &str| batch.column_by_name(name).cloned();
+            if let Some(texts) = column(columns.text) {
+                read.texts.push(sink.array(texts)?);
             }
+            read.id.extend(columns.id.and_then(column));
+            read.by.extend(columns.by.and_then(column));
             row += batch.num_rows();
         }
         Ok(read)
@@ -281,6 +299,13 @@ fn find_columns(
         });
     }
     Ok([Some(text), columns.id.map(find).transpose()?, columns.by.map(find).transpose()?])
+}
+
+/// The bytes of a column of strings in a row group, once they are decompressed.
+fn text_size(metadata: &ArrowReaderMetadata, group: &RowGroupMetaData, root: usize) -> Option<u64> {
+    let schema = metadata.parquet_schema();
+    let leaf = (0..group.num_columns()).find(|&leaf| schema.get_column_root_idx(leaf) == root)?;
+    u64::try_from(group.column(leaf).uncompressed_size()).ok()
 }
 
 /// How many rows of a row group make a batch of a reasonable size.

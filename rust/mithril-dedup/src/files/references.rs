@@ -9,6 +9,7 @@ use crate::documents::Documents;
 use crate::error::{DedupError, Result};
 use crate::index::{MinHashIndex, MostSimilar};
 use crate::options::Method;
+use crate::spill::Spill;
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
@@ -29,7 +30,7 @@ pub(super) struct Place {
 }
 
 impl References {
-    pub(super) fn read(options: &FileOptions, control: Control) -> Result<Self> {
+    pub(super) fn read(options: &FileOptions, spill: &Spill, control: Control) -> Result<Self> {
         let (mut files, mut indexes) = (Vec::new(), Vec::new());
         for path in &options.against {
             match MinHashIndex::open_folder(path) {
@@ -46,7 +47,7 @@ impl References {
         let read = || {
             let inputs = Inputs::find(&files, InputFormat::Auto)?;
             let columns = Columns { text: &options.text_column, id: None, by: None };
-            let scan = scan_inputs(&inputs, columns, control)?;
+            let scan = scan_inputs(&inputs, columns, spill, control)?;
             Ok::<_, DedupError>((inputs, scan))
         };
         let read = (!files.is_empty()).then(read).transpose()?;
@@ -99,6 +100,11 @@ impl References {
             });
         }
         Ok(duplicates)
+    }
+
+    /// The bytes of texts in a temporary file, if they are in one.
+    pub(super) fn spooled(&self) -> Option<u64> {
+        self.read.as_ref().and_then(|(_, scan)| scan.spooled)
     }
 
     /// The number of documents in indexes.

@@ -12,6 +12,16 @@ const MAX_LINE: u64 = 1 << 30;
 /// Frames of `zstd --long=31`, as large public dumps use them, need a window of this many bits.
 const ZSTD_WINDOW_BITS: u32 = 31;
 
+/// What lines are taken to be compressed by, where it has to be guessed: text is by 3 to 5, dumps by up to 10.
+const EXPECTED_RATIO: u64 = 8;
+
+/// A guess at the bytes of all lines of a file.
+pub(super) fn expected_bytes(file: &InputFile) -> u64 {
+    let suffix = file.path.extension().and_then(std::ffi::OsStr::to_str);
+    let is_compressed = suffix.is_some_and(|suffix| ["gz", "zst"].contains(&suffix));
+    if is_compressed { file.size.saturating_mul(EXPECTED_RATIO) } else { file.size }
+}
+
 /// Reads the lines of a plain, gzip or zstd file; blank ones are passed over.
 pub(super) struct Lines<'a> {
     file: &'a InputFile,
