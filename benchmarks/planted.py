@@ -1,9 +1,9 @@
 """Rows of real sentences, any number of them, with near-duplicates that are known.
 
 A row is six sentences of the changelogs of this machine, drawn at random: about 400 bytes. One row
-in ten is made from an earlier one, in a way that the column ``kind`` names; ``source`` is the row that
-it is made from. So the rows that have to go, and those that look alike and have to stay, are known
-however many there are.
+in ten is made from an earlier one, in a way that the column ``kind`` names; ``source`` is the row
+that it is made from. So the rows that have to go, and those that look alike and have to stay, are
+known however many there are.
 
 Run it with ``python benchmarks/planted.py FOLDER ROWS``.
 """

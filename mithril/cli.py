@@ -153,7 +153,7 @@ def _add_dedup(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "input",
         nargs="+",
         metavar="INPUT",
-        help="file, folder or glob of Parquet, JSON lines (plain, .gz, .zst) or text files",
+        help="file, folder or glob of Parquet, JSON lines, CSV, Arrow or text files",
     )
     add("--output", required=True, metavar="DIR", help="folder to write", default=argparse.SUPPRESS)
 
@@ -163,7 +163,7 @@ def _add_dedup(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add("--id-column", metavar="NAME", help="column that names rows; else the row number")
     add(
         "--input-format",
-        choices=["auto", "parquet", "jsonl", "text"],
+        choices=["auto", "parquet", "jsonl", "arrow", "csv", "text"],
         default="auto",
         help="format of the input; auto goes by the names of the files",
     )

@@ -47,7 +47,7 @@ def dedup_files(
     audit: int = 0,
     min_length: int = 20,
     min_count: int = 2,
-    input_format: Literal["auto", "parquet", "jsonl", "text"] = "auto",
+    input_format: Literal["auto", "parquet", "jsonl", "arrow", "csv", "text"] = "auto",
     format: Literal["parquet", "jsonl"] | None = None,  # noqa: A002 - the command line's name
     threads: int | None = None,
     memory: int | str | None = None,
@@ -69,8 +69,10 @@ def dedup_files(
 
     Args:
         inputs: Files, folders (searched through all their folders) and glob patterns, of Parquet,
-            of JSON lines (plain, ``.gz``, ``.zst``), or of text files, each of which is a document
-            with the columns ``path`` and ``text``. One format a call.
+            of JSON lines or CSV (plain, ``.gz``, ``.zst``), of Arrow IPC (as what ``save_to_disk``
+            of Hugging Face's datasets writes), or of text files, each of which is a document with
+            the columns ``path`` and ``text``. One format a call. CSV has a first line of names, and
+            all its columns are strings, of which empty ones are null.
         output: The folder to write.
         text_column: The column that holds the texts.
         id_column: The column whose values name rows in the table of duplicates; the number of the

@@ -9,6 +9,7 @@ mod line;
 mod record;
 
 use self::line::Lines;
+pub(super) use self::line::{decompressed, expected_bytes};
 use self::record::{Record, column_of};
 use super::OutputFormat;
 use super::input::InputFile;
@@ -50,7 +51,7 @@ pub(super) fn scan(
     control: Control,
 ) -> Result<Scan> {
     control.begin("reading", files.iter().map(|file| file.size).sum());
-    let bytes = files.iter().map(line::expected_bytes).sum();
+    let bytes = files.iter().map(expected_bytes).sum();
     let sink = Sink::new(spill, bytes, bytes / EXPECTED_LINE)?;
     let scanned = files.par_iter().map(|file| scan_file(file, columns, &sink, control));
     let scanned: Vec<Scanned> = scanned.collect::<Result<_>>()?;

@@ -14,6 +14,7 @@ mod rewrite;
 mod scan;
 mod sink;
 mod table;
+mod tables;
 mod text;
 mod texts;
 
@@ -105,8 +106,8 @@ impl Default for FileOptions {
 /// Removes near-duplicates from files.
 ///
 /// Each of `inputs` is a file, a folder (searched through all its folders) or a glob pattern, of
-/// Parquet, of JSON lines (plain, `.gz`, `.zst`) or of text files, each of which is a document with
-/// the columns `path` and `text`. `output` becomes a folder with
+/// Parquet, of JSON lines or CSV (plain, `.gz`, `.zst`), of Arrow IPC or of text files, each of which is a
+/// document with the columns `path` and `text`. `output` becomes a folder with
 ///
 /// - `part-NNNNN.parquet` or `part-NNNNN.jsonl.zst`: the surviving rows of the input file with that
 ///   number, every column as it came (text files are written together);
@@ -162,7 +163,7 @@ fn run<P: AsRef<Path>>(
     let spill = options.spill(folder.parent())?;
     let output_format = options.output_format.unwrap_or(match inputs.format {
         Format::Jsonl => OutputFormat::Jsonl,
-        Format::Parquet | Format::Text => OutputFormat::Parquet,
+        Format::Parquet | Format::Arrow | Format::Csv | Format::Text => OutputFormat::Parquet,
     });
 
     let columns = Columns {
@@ -242,6 +243,9 @@ fn scan_inputs(inputs: &Inputs, columns: Columns, spill: &Spill, control: Contro
     match inputs.format {
         Format::Parquet => parquet::scan(&inputs.files, columns, spill, control),
         Format::Jsonl => jsonl::scan(&inputs.files, columns, spill, control),
+        Format::Arrow | Format::Csv => {
+            tables::scan((inputs.format, &inputs.files), columns, spill, control)
+        }
         Format::Text => text::scan(&inputs.files, columns, spill, control),
     }
 }

@@ -2,17 +2,16 @@
 
 mod int96;
 
-use super::input::InputFile;
+use super::input::{InputFile, guarded};
 use super::output::OutputFolder;
-use super::rewrite::Rewrite;
+use super::rewrite::{Rewrite, survivors, without_repeats};
 use super::scan::{Columns, Scan, concat_column, starts};
 use super::sink::{Sink, Texts};
 use crate::control::Control;
 use crate::documents::Documents;
 use crate::error::{DedupError, Result};
 use crate::spill::Spill;
-use arrow::array::{ArrayRef, BooleanArray, LargeStringArray, RecordBatch};
-use arrow::compute::{CastOptions, cast_with_options, filter_record_batch};
+use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
@@ -24,7 +23,6 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::{KeyValue, RowGroupMetaData};
 use parquet::file::properties::WriterProperties;
 use rayon::prelude::*;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// The size of a batch in memory that is aimed at: little beside what a run may take, and far from the 2 GiB that a
@@ -264,20 +262,8 @@ fn read_as(
     guarded(file, || Ok(ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options)?))
 }
 
-/// Runs a call into the Parquet library; its errors, and panics that damaged files provoke in it,
-/// name the file.
-fn guarded<T>(
-    file: &InputFile,
-    call: impl FnOnce() -> std::result::Result<T, crate::error::Source>,
-) -> Result<T> {
-    match catch_unwind(AssertUnwindSafe(call)) {
-        Ok(outcome) => outcome.map_err(|source| DedupError::read(&file.path, source)),
-        Err(_) => Err(DedupError::read(&file.path, "damaged, or of a kind that is not supported")),
-    }
-}
-
 /// Where the wanted columns are among the file's.
-fn find_columns(
+pub(super) fn find_columns(
     file: &InputFile,
     schema: &SchemaRef,
     columns: Columns,
@@ -321,31 +307,6 @@ fn rows_of_bytes(bytes: usize, rows: usize) -> usize {
     (BATCH_BYTES / bytes_per_row.max(1)).clamp(1, BATCH_ROWS)
 }
 
-/// A batch that begins at `row`, without what was removed within its texts.
-fn without_repeats(
-    rewrite: Rewrite,
-    file: &InputFile,
-    row: usize,
-    batch: RecordBatch,
-) -> Result<RecordBatch> {
-    let rows = row..row + batch.num_rows();
-    if rewrite.outcome.repeats_of(rows.clone()).is_empty() {
-        return Ok(batch);
-    }
-    let changed = || DedupError::InputChanged { file: file.path.clone() };
-    let schema = batch.schema();
-    let (at, field) = schema.column_with_name(rewrite.text_column).ok_or_else(changed)?;
-    let (_, mut columns, _) = batch.into_parts();
-    let column = columns.get_mut(at).ok_or_else(changed)?;
-    let texts: LargeStringArray =
-        rows.map(|row| rewrite.outcome.text(&rewrite.scan.documents, row)).collect();
-    // A dictionary may have too few keys for texts that were the same and are not now.
-    let options = CastOptions { safe: false, ..CastOptions::default() };
-    *column = cast_with_options(&texts, field.data_type(), &options)
-        .map_err(|error| DedupError::write(&file.path, error))?;
-    Ok(RecordBatch::try_new(schema, columns)?)
-}
-
 /// The batches of all readers.
 fn all_batches<'a>(
     file: &'a InputFile,
@@ -368,29 +329,4 @@ fn all_batches<'a>(
         }
     };
     std::iter::from_fn(move || next().transpose())
-}
-
-/// The rows of each batch that stay; batches of which none does are left out.
-fn survivors<'a>(
-    file: &'a InputFile,
-    mut batches: impl Iterator<Item = Result<RecordBatch>> + 'a,
-    keep: &'a [bool],
-) -> impl Iterator<Item = Result<RecordBatch>> + 'a {
-    let mut rest = keep;
-    let mut next_kept = move || -> Result<Option<RecordBatch>> {
-        while let Some(batch) = batches.next().transpose()? {
-            let changed = || DedupError::InputChanged { file: file.path.clone() };
-            let (mask, after) = rest.split_at_checked(batch.num_rows()).ok_or_else(changed)?;
-            rest = after;
-            if mask.iter().all(|&keep| keep) {
-                return Ok(Some(batch));
-            }
-            if mask.contains(&true) {
-                let mask = BooleanArray::from(mask.to_vec());
-                return Ok(Some(filter_record_batch(&batch, &mask)?));
-            }
-        }
-        Ok(None)
-    };
-    std::iter::from_fn(move || next_kept().transpose())
 }

@@ -16,10 +16,34 @@ const ZSTD_WINDOW_BITS: u32 = 31;
 const EXPECTED_RATIO: u64 = 8;
 
 /// A guess at the bytes of all lines of a file.
-pub(super) fn expected_bytes(file: &InputFile) -> u64 {
+pub(in super::super) fn expected_bytes(file: &InputFile) -> u64 {
     let suffix = file.path.extension().and_then(std::ffi::OsStr::to_str);
     let is_compressed = suffix.is_some_and(|suffix| ["gz", "zst"].contains(&suffix));
     if is_compressed { file.size.saturating_mul(EXPECTED_RATIO) } else { file.size }
+}
+
+/// The bytes of a plain, gzip or zstd file, which a control counts as they are in the file.
+pub(in super::super) fn decompressed<'a>(
+    file: &'a InputFile,
+    control: Control<'a>,
+) -> Result<Box<dyn BufRead + 'a>> {
+    let counted = BufReader::with_capacity(BUFFER, Counted { file: file.open()?, control });
+    let wrong = |error| DedupError::read(&file.path, error);
+    let suffix = file.path.extension().map(std::ffi::OsStr::to_ascii_lowercase);
+    let reader: Box<dyn BufRead> = match suffix.as_deref().and_then(std::ffi::OsStr::to_str) {
+        Some("gz" | "zst") if file.size == 0 => Box::new(counted),
+        Some("gz") => Box::new(BufReader::with_capacity(
+            BUFFER,
+            flate2::bufread::MultiGzDecoder::new(counted),
+        )),
+        Some("zst") => {
+            let mut decoder = zstd::Decoder::with_buffer(counted).map_err(wrong)?;
+            decoder.window_log_max(ZSTD_WINDOW_BITS).map_err(wrong)?;
+            Box::new(BufReader::with_capacity(BUFFER, decoder))
+        }
+        _ => Box::new(counted),
+    };
+    Ok(reader)
 }
 
 /// Reads the lines of a plain, gzip or zstd file; blank ones are passed over.
@@ -54,22 +78,7 @@ fn bad_line(file: &InputFile, number: u64, problem: String) -> DedupError {
 
 impl<'a> Lines<'a> {
     pub(super) fn open(file: &'a InputFile, control: Control<'a>) -> Result<Self> {
-        let counted = BufReader::with_capacity(BUFFER, Counted { file: file.open()?, control });
-        let wrong = |error| DedupError::read(&file.path, error);
-        let suffix = file.path.extension().map(std::ffi::OsStr::to_ascii_lowercase);
-        let reader: Box<dyn BufRead> = match suffix.as_deref().and_then(std::ffi::OsStr::to_str) {
-            Some("gz" | "zst") if file.size == 0 => Box::new(counted),
-            Some("gz") => Box::new(BufReader::with_capacity(
-                BUFFER,
-                flate2::bufread::MultiGzDecoder::new(counted),
-            )),
-            Some("zst") => {
-                let mut decoder = zstd::Decoder::with_buffer(counted).map_err(wrong)?;
-                decoder.window_log_max(ZSTD_WINDOW_BITS).map_err(wrong)?;
-                Box::new(BufReader::with_capacity(BUFFER, decoder))
-            }
-            _ => Box::new(counted),
-        };
+        let reader = decompressed(file, control)?;
         Ok(Self { file, reader, control, buffer: Vec::new(), number: 0 })
     }
 
