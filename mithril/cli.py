@@ -8,7 +8,6 @@ import os
 import signal
 import sys
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from mithril import __version__, cli_index
@@ -79,7 +78,8 @@ def _dedup(options: argparse.Namespace) -> None:
         progress=None if options.quiet else "console",
     )
     if options.json:
-        print(Path(options.output, "report.json").read_text(encoding="utf-8"), end="")
+        fields = {name: value for name, value in asdict(report).items() if value is not None}
+        print(json.dumps(fields | {"promised_recall": report.promised_recall}, indent=2))
     elif not options.quiet:
         print(report)
         print(f"\nsurviving rows, duplicates.parquet and report.json are in {options.output}")

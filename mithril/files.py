@@ -72,8 +72,9 @@ def dedup_files(
             of JSON lines or CSV (plain, ``.gz``, ``.zst``), of Arrow IPC (as what ``save_to_disk``
             of Hugging Face's datasets writes), or of text files, each of which is a document with
             the columns ``path`` and ``text``. One format a call. CSV has a first line of names, and
-            all its columns are strings, of which empty ones are null.
-        output: The folder to write.
+            all its columns are strings, of which empty ones are null. They may be URLs of
+            buckets, as ``s3://bucket/data/*.parquet``, whose settings are those of the environment.
+        output: The folder to write, or a URL of one.
         text_column: The column that holds the texts.
         id_column: The column whose values name rows in the table of duplicates; the number of the
             row over all inputs if None.

@@ -130,7 +130,8 @@ def test_damaged_arrow_files_are_errors_that_name_them(tmp_path: Path, data: st.
     try:
         report = mithril.dedup_files(source, tmp_path / "out", overwrite=True)
     except mithril.DedupException as error:
-        assert "in.arrow" in str(error)
+        said = str(error)
     else:
         # Of a stream, what is cut off behind a batch is not missed.
-        assert report.documents in range(51)
+        said = f"in.arrow with {report.documents} rows" if report.documents <= 50 else ""
+    assert "in.arrow" in said

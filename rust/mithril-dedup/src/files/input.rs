@@ -1,13 +1,13 @@
 //! Which files there are to read, and of which format.
 
-use crate::error::{DedupError, Result, Source};
+use super::input_file::InputFile;
+use super::remote::{Bucket, Named, Object};
+use crate::error::{DedupError, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 use walkdir::WalkDir;
 
 /// How the format of the input is found.
@@ -52,45 +52,6 @@ impl Format {
     }
 }
 
-/// A file as it was when the run began.
-#[derive(Debug, Clone)]
-pub(super) struct InputFile {
-    pub(super) path: PathBuf,
-    pub(super) size: u64,
-    modified: Option<SystemTime>,
-}
-
-impl InputFile {
-    fn new(path: PathBuf) -> Result<Self> {
-        let metadata = fs::metadata(&path).map_err(|error| DedupError::read(&path, error))?;
-        if !metadata.is_file() {
-            return Err(DedupError::read(&path, "not a regular file; a pipe cannot be read twice"));
-        }
-        Ok(Self { size: metadata.len(), modified: metadata.modified().ok(), path })
-    }
-
-    /// Opens the file; an error when it is not what it was.
-    pub(super) fn open(&self) -> Result<File> {
-        let now = Self::new(self.path.clone())?;
-        if (now.size, now.modified) != (self.size, self.modified) {
-            return Err(DedupError::InputChanged { file: self.path.clone() });
-        }
-        File::open(&self.path).map_err(|error| DedupError::read(&self.path, error))
-    }
-}
-
-/// Runs a call into a library that reads files; its errors, and panics that damaged files provoke in it,
-/// name the file.
-pub(super) fn guarded<T>(
-    file: &InputFile,
-    call: impl FnOnce() -> std::result::Result<T, Source>,
-) -> Result<T> {
-    match catch_unwind(AssertUnwindSafe(call)) {
-        Ok(outcome) => outcome.map_err(|source| DedupError::read(&file.path, source)),
-        Err(_) => Err(DedupError::read(&file.path, "damaged, or of a kind that is not supported")),
-    }
-}
-
 /// The files of a run in their order: that of the arguments, and by path within a folder.
 #[derive(Debug)]
 pub(super) struct Inputs {
@@ -105,6 +66,14 @@ const NOT_DATA: [&str; 3] = ["_SUCCESS", "_metadata", "_common_metadata"];
 const OTHER_TABLES: [&str; 4] = ["avro", "orc", "tar", "xlsx"];
 /// What Hugging Face's `save_to_disk` leaves beside the data.
 const OF_DATASETS: [&str; 3] = ["state.json", "dataset_info.json", "dataset_dict.json"];
+/// What runs write beside the parts.
+const OF_OUTPUTS: [&str; 2] = ["report.json", "duplicates.parquet"];
+/// How patterns match: a star is neither a slash nor a leading dot.
+const GLOB: glob::MatchOptions = glob::MatchOptions {
+    case_sensitive: true,
+    require_literal_separator: true,
+    require_literal_leading_dot: true,
+};
 /// How much of a file is looked at to tell text from binary, as git does.
 const SNIFFED: u64 = 8000;
 
@@ -130,8 +99,8 @@ impl Inputs {
             search.argument(argument.as_ref())?;
         }
         let mut formats: BTreeMap<Format, (usize, &Path)> = BTreeMap::new();
-        for (format, path) in &search.found {
-            formats.entry(*format).or_insert((0, path)).0 += 1;
+        for (format, file) in &search.found {
+            formats.entry(*format).or_insert((0, &file.path)).0 += 1;
         }
         if formats.len() > 1 {
             let describe = |(format, (count, example)): (&Format, &(usize, &Path))| {
@@ -155,11 +124,7 @@ impl Inputs {
             InputFormat::Auto | InputFormat::Text => Format::Text,
         };
         let format = formats.keys().next().copied().unwrap_or(nothing);
-        let files = search
-            .found
-            .into_iter()
-            .map(|(_, path)| InputFile::new(path))
-            .collect::<Result<_>>()?;
+        let files = search.found.into_iter().map(|(_, file)| file).collect();
         Ok(Self { format, files, skipped_binary: search.skipped_binary })
     }
 }
@@ -167,13 +132,17 @@ impl Inputs {
 struct Search {
     wanted: InputFormat,
     seen: HashSet<PathBuf>,
-    found: Vec<(Format, PathBuf)>,
+    found: Vec<(Format, InputFile)>,
     skipped_binary: u64,
     passed_over: u64,
 }
 
 impl Search {
     fn argument(&mut self, argument: &Path) -> Result<()> {
+        let argument = &match Named::parse(argument)? {
+            Named::Path(path) => path,
+            Named::Bucket(bucket, key) => return self.objects(&bucket, &key),
+        };
         if argument.is_dir() {
             return self.folder(argument);
         }
@@ -212,8 +181,72 @@ impl Search {
             }
             InputFormat::Auto => by_name(path).unwrap_or(Format::Text),
         };
-        self.add(format, path.to_owned());
-        Ok(())
+        self.add(format, path.to_owned())
+    }
+
+    /// An object, all whose keys begin with a folder's name, or those whose keys match a pattern.
+    fn objects(&mut self, bucket: &Bucket, key: &str) -> Result<()> {
+        let missing = || DedupError::NotFound { path: bucket.url_of(key) };
+        let literal = key.find(['*', '?', '[']);
+        if literal.is_none()
+            && !key.is_empty()
+            && !key.ends_with('/')
+            && let Some(object) = bucket.find(key)?
+        {
+            let format = self.format_of_object(&object, true).unwrap_or(Format::Text);
+            if self.seen.insert(object.url()) {
+                self.found.push((format, InputFile::of_object(object)));
+            }
+            return Ok(());
+        }
+        let (prefix, pattern) = match literal {
+            Some(at) => (key.get(..at).unwrap_or_default().to_owned(), Some(compile(key)?)),
+            None if key.is_empty() || key.ends_with('/') => (key.to_owned(), None),
+            None => (format!("{key}/"), None),
+        };
+        let mut any = false;
+        let objects = bucket.list(&prefix)?;
+        let keys: HashSet<&str> = objects.iter().map(|object| object.key.as_str()).collect();
+        // Of what an earlier run wrote, all but the parts.
+        let is_own = |folder: &str, name: &str| {
+            let has = |name: &&str| keys.contains(&*format!("{folder}{name}"));
+            OF_OUTPUTS.contains(&name) && OF_OUTPUTS.iter().all(has)
+        };
+        for object in &objects {
+            let (folder, name) = object.key.split_at(object.key.rfind('/').map_or(0, |at| at + 1));
+            let is_left_out = name.starts_with('.')
+                || name.is_empty()
+                || NOT_DATA.contains(&name)
+                || is_own(folder, name);
+            let fits =
+                pattern.as_ref().is_none_or(|pattern| pattern.matches_with(&object.key, GLOB));
+            if is_left_out || !fits {
+                continue;
+            }
+            any = true;
+            match self.format_of_object(object, false) {
+                Some(format) if self.seen.insert(object.url()) => {
+                    self.found.push((format, InputFile::of_object(object.clone())));
+                }
+                Some(_) => {}
+                None => self.passed_over += 1,
+            }
+        }
+        if any { Ok(()) } else { Err(missing()) }
+    }
+
+    /// The format of an object: by its name alone, since it takes a request to look.
+    fn format_of_object(&self, object: &Object, is_named: bool) -> Option<Format> {
+        let found = by_name(Path::new(&object.key)).unwrap_or(Format::Text);
+        let wanted = match self.wanted {
+            InputFormat::Auto => return Some(found),
+            InputFormat::Parquet => Format::Parquet,
+            InputFormat::Jsonl => Format::Jsonl,
+            InputFormat::Arrow => Format::Arrow,
+            InputFormat::Csv => Format::Csv,
+            InputFormat::Text => Format::Text,
+        };
+        (is_named || wanted == found || wanted == Format::Text).then_some(wanted)
     }
 
     /// All files under a folder; hidden ones and those that only accompany data are left out, and of
@@ -275,8 +308,7 @@ impl Search {
                 Format::Text
             }
         };
-        self.add(format, path);
-        Ok(())
+        self.add(format, path)
     }
 
     /// Folders of tables that are not read as such are an error, not documents of commas.
@@ -286,18 +318,19 @@ impl Search {
         };
         if self.wanted == InputFormat::Auto
             && let Some((_, example)) = formats.get(&Format::Text)
-            && self.found.iter().all(|(_, path)| is_table(path))
+            && self.found.iter().all(|(_, file)| is_table(&file.path))
         {
             return Err(not_a_table(example));
         }
         Ok(())
     }
 
-    fn add(&mut self, format: Format, path: PathBuf) {
+    fn add(&mut self, format: Format, path: PathBuf) -> Result<()> {
         // By what it is, not by what it is called: ./a and a are one file, as are links to it.
         if self.seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone())) {
-            self.found.push((format, path));
+            self.found.push((format, InputFile::new(path)?));
         }
+        Ok(())
     }
 }
 
@@ -310,15 +343,14 @@ fn not_a_table(path: &Path) -> DedupError {
     ))
 }
 
+fn compile(pattern: &str) -> Result<glob::Pattern> {
+    glob::Pattern::new(pattern)
+        .map_err(|error| DedupError::InvalidArgument(format!("pattern {pattern:?}: {error}")))
+}
+
 /// The paths that match a pattern, in order; those whose names are not Unicode match none.
 fn expand(pattern: &str) -> Result<Vec<PathBuf>> {
-    let compiled = glob::Pattern::new(pattern)
-        .map_err(|error| DedupError::InvalidArgument(format!("pattern {pattern:?}: {error}")))?;
-    let options = glob::MatchOptions {
-        require_literal_separator: true,
-        require_literal_leading_dot: true,
-        ..glob::MatchOptions::default()
-    };
+    let compiled = compile(pattern)?;
     let parts: Vec<_> = Path::new(pattern).components().collect();
     let is_literal = |part: &std::path::Component| {
         part.as_os_str().to_str().is_some_and(|part| !part.contains(['*', '?', '[']))
@@ -337,7 +369,7 @@ fn expand(pattern: &str) -> Result<Vec<PathBuf>> {
             0 => entry.path().strip_prefix(".").unwrap_or(entry.path()),
             _ => entry.path(),
         };
-        if compiled.matches_path_with(path, options) {
+        if compiled.matches_path_with(path, GLOB) {
             paths.push(path.to_owned());
         }
     }
@@ -346,7 +378,7 @@ fn expand(pattern: &str) -> Result<Vec<PathBuf>> {
 
 /// Whether a folder was written by [`dedup_files`](super::dedup_files).
 pub(super) fn is_output(folder: &Path) -> bool {
-    folder.join("report.json").is_file() && folder.join("duplicates.parquet").is_file()
+    OF_OUTPUTS.iter().all(|name| folder.join(name).is_file())
 }
 
 /// Whether a folder, or one above it, was written by `save_to_disk` of Hugging Face's datasets.

@@ -12,7 +12,7 @@ use self::line::Lines;
 pub(super) use self::line::{decompressed, expected_bytes};
 use self::record::{Record, column_of};
 use super::OutputFormat;
-use super::input::InputFile;
+use super::input_file::InputFile;
 use super::output::OutputFolder;
 use super::rewrite::Rewrite;
 use super::scan::{Columns, Scan, starts};

@@ -5,11 +5,13 @@
 //! takes that place in one step, so it is there whole or not at all.
 
 mod input;
+mod input_file;
 mod jsonl;
 mod lookup;
 mod output;
 mod parquet;
 mod references;
+mod remote;
 mod rewrite;
 mod scan;
 mod sink;
@@ -17,6 +19,7 @@ mod table;
 mod tables;
 mod text;
 mod texts;
+mod upload;
 
 pub use input::InputFormat;
 pub use lookup::{NamedRow, RemovedRow, explain_removed};
@@ -159,8 +162,9 @@ fn run<P: AsRef<Path>>(
     }
     let mut deduplicator = Deduplicator::try_new(options.dedup.clone())?;
     let inputs = Inputs::find(inputs, options.input_format)?;
-    let folder = OutputFolder::begin(output, &inputs, options.overwrite)?;
-    let spill = options.spill(folder.parent())?;
+    let folder =
+        OutputFolder::begin(output, &inputs, options.overwrite, options.temp_dir.as_deref())?;
+    let spill = options.spill(&folder.beside())?;
     let output_format = options.output_format.unwrap_or(match inputs.format {
         Format::Jsonl => OutputFormat::Jsonl,
         Format::Parquet | Format::Arrow | Format::Csv | Format::Text => OutputFormat::Parquet,

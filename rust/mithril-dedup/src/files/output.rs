@@ -1,6 +1,8 @@
 //! The output folder, which appears whole or not at all.
 
 use super::input::{self, Inputs};
+use super::remote::Named;
+use super::upload::Upload;
 use crate::error::{DedupError, Result};
 use crate::report::Report;
 use std::fs::{self, File};
@@ -18,11 +20,30 @@ pub(super) struct OutputFolder {
     /// Folders above the target that were made for it, outermost first.
     parents: Vec<PathBuf>,
     committed: bool,
+    /// If the target is in a bucket.
+    upload: Option<Upload>,
 }
+
+/// The file that is written last.
+pub(super) const REPORT: &str = "report.json";
 
 impl OutputFolder {
     /// Checks that `target` may be written and makes the place to build it in.
-    pub(super) fn begin(target: &Path, inputs: &Inputs, overwrite: bool) -> Result<Self> {
+    ///
+    /// For a target in a bucket that is a folder of `temporary`.
+    pub(super) fn begin(
+        target: &Path,
+        inputs: &Inputs,
+        overwrite: bool,
+        temporary: Option<&Path>,
+    ) -> Result<Self> {
+        let target = &match Named::parse(target)? {
+            Named::Path(path) => path,
+            Named::Bucket(bucket, key) => {
+                let upload = Upload::begin(bucket, &key, overwrite)?;
+                return Self::in_bucket(target, upload, inputs, temporary);
+            }
+        };
         check_target(target, inputs, overwrite)?;
         // Where the name is a link to a folder, that folder is replaced, not the link.
         let found =
@@ -48,7 +69,8 @@ impl OutputFolder {
             });
         match made {
             Ok((workspace, building)) => {
-                Ok(Self { target, building, _workspace: workspace, parents, committed: false })
+                let (committed, upload) = (false, None);
+                Ok(Self { target, building, _workspace: workspace, parents, committed, upload })
             }
             Err(error) => {
                 remove_empty(&parents);
@@ -57,9 +79,40 @@ impl OutputFolder {
         }
     }
 
-    /// The folder that it is in.
-    pub(super) fn parent(&self) -> &Path {
-        self.target.parent().unwrap_or(Path::new("/"))
+    fn in_bucket(
+        target: &Path,
+        upload: Upload,
+        inputs: &Inputs,
+        temporary: Option<&Path>,
+    ) -> Result<Self> {
+        if inputs.files.iter().any(|file| upload.holds(&file.path)) {
+            return Err(DedupError::OutputInTheWay {
+                path: target.to_owned(),
+                problem: "holds a part of the input; choose another name",
+            });
+        }
+        let folder = temporary.map_or_else(std::env::temp_dir, Path::to_owned);
+        let wrong = |error: io::Error| DedupError::write(&folder, error);
+        let made = tempfile::Builder::new().prefix(".mithril-").tempdir_in(&folder);
+        let workspace = made.map_err(wrong)?;
+        let building = workspace.path().join("new");
+        fs::create_dir(&building).map_err(wrong)?;
+        Ok(Self {
+            target: target.to_owned(),
+            building,
+            _workspace: workspace,
+            parents: Vec::new(),
+            committed: false,
+            upload: Some(upload),
+        })
+    }
+
+    /// Where temporary files are if nothing else is said.
+    pub(super) fn beside(&self) -> PathBuf {
+        match &self.upload {
+            Some(_) => std::env::temp_dir(),
+            None => self.target.parent().unwrap_or(Path::new("/")).to_owned(),
+        }
     }
 
     /// Makes a file; what `write` writes to it is on the disk when this returns.
@@ -73,6 +126,10 @@ impl OutputFolder {
         let mut writer = io::BufWriter::with_capacity(1 << 20, file);
         write(&mut writer)?;
         writer.flush().map_err(wrong)?;
+        if let Some(upload) = &self.upload {
+            upload.add(name, self.building.join(name));
+            return Ok(());
+        }
         writer.get_ref().sync_all().map_err(wrong)
     }
 
@@ -90,7 +147,7 @@ impl OutputFolder {
     }
 
     pub(super) fn write_report(&self, report: &Report) -> Result<()> {
-        let name = "report.json";
+        let name = REPORT;
         self.file(name, |writer| {
             serde_json::to_writer_pretty(&mut *writer, report)
                 .map_err(|error| self.error(name, error))?;
@@ -101,6 +158,15 @@ impl OutputFolder {
     /// Puts the folder in its place.
     pub(super) fn commit(mut self, overwrite: bool) -> Result<()> {
         let wrong = |error: io::Error| DedupError::write(&self.target, error);
+        if let Some(upload) = &mut self.upload {
+            let names = fs::read_dir(&self.building).and_then(|entries| {
+                entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
+            });
+            let names: Vec<String> = names.map_err(wrong)?;
+            upload.finish(&names, &self.building)?;
+            self.committed = true;
+            return Ok(());
+        }
         if overwrite && self.target.exists() {
             // What was there ends up in the workspace and goes with it.
             replace(&self.building, &self.target).map_err(wrong)?;
@@ -178,16 +244,20 @@ fn foreign_entry(folder: &Path) -> io::Result<Option<std::ffi::OsString>> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name();
-        let known = name.to_str().is_some_and(|name| {
-            let part = name.starts_with("part-")
-                && (name.ends_with(".parquet") || name.ends_with(".jsonl.zst"));
-            part || name == "duplicates.parquet" || name == "report.json"
-        });
+        let known = name.to_str().is_some_and(is_known);
         if !known || !entry.file_type()?.is_file() {
             return Ok(Some(name));
         }
     }
     Ok(None)
+}
+
+/// Whether runs write files of this name.
+pub(super) fn is_known(name: &str) -> bool {
+    let part = name.starts_with("part-")
+        && !name.contains('/')
+        && (name.ends_with(".parquet") || name.ends_with(".jsonl.zst"));
+    part || name == "duplicates.parquet" || name == REPORT
 }
 
 /// Moves `new` to `target`, which must not exist.

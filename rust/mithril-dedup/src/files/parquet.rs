@@ -2,7 +2,7 @@
 
 mod int96;
 
-use super::input::{InputFile, guarded};
+use super::input_file::{Fetched, InputFile, guarded, with_ahead};
 use super::output::OutputFolder;
 use super::rewrite::{Rewrite, survivors, without_repeats};
 use super::scan::{Columns, Scan, concat_column, starts};
@@ -23,12 +23,15 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::{KeyValue, RowGroupMetaData};
 use parquet::file::properties::WriterProperties;
 use rayon::prelude::*;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// The size of a batch in memory that is aimed at: little beside what a run may take, and far from the 2 GiB that a
 /// string array can hold.
 const BATCH_BYTES: usize = 16 << 20;
 const BATCH_ROWS: usize = 8192;
+/// What is read of the end of an object to have its footer.
+const FOOTER: u64 = 64 << 10;
 /// Small enough that readers can hold a row group, large enough to compress well.
 const ROW_GROUP_BYTES: usize = 64 << 20;
 
@@ -39,10 +42,11 @@ pub(super) fn scan(
     spill: &Spill,
     control: Control,
 ) -> Result<Scan> {
-    let metadata: Vec<ArrowReaderMetadata> = files
-        .par_iter()
-        .map(|file| as_views(file, &load(file)?, columns.text))
-        .collect::<Result<_>>()?;
+    let metadata = with_ahead(
+        files,
+        |file| (file, footer(file)),
+        |file, footer| as_views(file, &load(file, footer)?, columns.text),
+    )?;
     let (mut groups, mut text_bytes) = (Vec::new(), 0);
     let mut lengths = Vec::with_capacity(files.len());
     for (file, metadata) in files.iter().zip(&metadata) {
@@ -60,15 +64,20 @@ pub(super) fn scan(
     }
     control.begin("reading", groups.iter().map(|group| group.bytes).sum());
     let sink = Sink::new(spill, text_bytes, lengths.iter().map(|&rows| rows as u64).sum())?;
-    let read: Vec<Read> = groups
-        .par_iter()
-        .map(|group| {
+    let wanted = |group: &RowGroup| {
+        let roots: Vec<usize> = group.indices.into_iter().flatten().collect();
+        ranges(group.metadata, group.group, |root| roots.contains(&root))
+    };
+    let read = with_ahead(
+        &groups,
+        |group| (group.file, wanted(group)),
+        |group, fetched| {
             control.check()?;
-            let columns = group.read(columns, &sink)?;
+            let columns = group.read(columns, &sink, fetched)?;
             control.advance(group.bytes)?;
             Ok(columns)
-        })
-        .collect::<Result<_>>()?;
+        },
+    )?;
 
     let (mut all, mut ids, mut bys) = (Vec::new(), Vec::new(), Vec::new());
     for Read { texts, id, by } in read {
@@ -86,13 +95,20 @@ pub(super) fn scan(
 pub(super) fn rewrite(rewrite: Rewrite) -> Result<()> {
     rewrite.files().par_iter().enumerate().try_for_each(|(index, file)| {
         let (scan, keep) = (rewrite.scan, rewrite.keep_of(index));
-        let metadata = load(file)?;
+        file.check()?;
+        let metadata = load(file, None)?;
         let schema = metadata.schema().clone();
         let text_bytes = scan.rows(index).map(|row| scan.documents.length(row)).sum::<usize>();
         let groups = 0..metadata.metadata().num_row_groups();
+        let begin = |group| {
+            let is_there = group < metadata.metadata().num_row_groups() && file.is_remote();
+            is_there.then(|| file.fetch(ranges(&metadata, group, |_| true))).transpose()
+        };
+        let mut next = begin(0)?;
         let batches = groups.map(|group| {
+            let here = std::mem::replace(&mut next, begin(group + 1)?);
             let rows = rows_of_bytes(text_bytes, keep.len()).min(batch_rows(&metadata, group));
-            let handle = file.open()?;
+            let handle = here.map_or_else(|| file.open(), Fetched::open)?;
             let metadata = metadata.clone();
             // One reader a row group: a batch over several would merge their dictionaries, which
             // may have more values together than the keys can count.
@@ -172,10 +188,10 @@ struct Read {
 
 impl RowGroup<'_> {
     /// Reads the text, id and keep columns.
-    fn read(&self, columns: Columns, sink: &Sink) -> Result<Read> {
+    fn read(&self, columns: Columns, sink: &Sink, fetched: Option<Fetched>) -> Result<Read> {
         let mut read = Read::default();
         let batch_rows = batch_rows(self.metadata, self.group);
-        let mut batches = self.batches(0, batch_rows)?;
+        let mut batches = self.batches(0, batch_rows, fetched)?;
         let mut row = 0;
         while let Some(batch) = guarded(self.file, || Ok(batches.next().transpose()?))
             .map_err(|error| self.find_bad_row(row, batch_rows).unwrap_or(error))?
@@ -191,8 +207,13 @@ impl RowGroup<'_> {
         Ok(read)
     }
 
-    fn batches(&self, offset: usize, batch_rows: usize) -> Result<ParquetRecordBatchReader> {
-        let file = self.file.open()?;
+    fn batches(
+        &self,
+        offset: usize,
+        batch_rows: usize,
+        fetched: Option<Fetched>,
+    ) -> Result<ParquetRecordBatchReader> {
+        let file = fetched.map_or_else(|| self.file.open(), Fetched::open)?;
         guarded(self.file, || {
             let builder =
                 ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone());
@@ -209,7 +230,7 @@ impl RowGroup<'_> {
 
     /// Reads a batch that failed again, row by row, to tell which row it was.
     fn find_bad_row(&self, offset: usize, batch_rows: usize) -> Option<DedupError> {
-        let mut rows = self.batches(offset, 1).ok()?;
+        let mut rows = self.batches(offset, 1, None).ok()?;
         (0..batch_rows).find_map(|index| {
             let failure = guarded(self.file, || Ok(rows.next().transpose()?)).err()?;
             let DedupError::Read { source, .. } = failure else { return None };
@@ -223,9 +244,37 @@ impl RowGroup<'_> {
     }
 }
 
-/// Opens a file and reads its footer.
-fn load(file: &InputFile) -> Result<ArrowReaderMetadata> {
-    let handle = file.open()?;
+/// Where the footer of a file is, unless it is a long one.
+fn footer(file: &InputFile) -> Vec<Range<u64>> {
+    let start = file.size.saturating_sub(FOOTER);
+    std::iter::once(start..file.size).collect()
+}
+
+/// Where the columns of a row group are whose places at the top of the schema are wanted.
+fn ranges(
+    metadata: &ArrowReaderMetadata,
+    group: usize,
+    is_wanted: impl Fn(usize) -> bool,
+) -> Vec<Range<u64>> {
+    let schema = metadata.parquet_schema();
+    let columns = metadata.metadata().row_groups().get(group).map(RowGroupMetaData::columns);
+    let columns = columns.unwrap_or_default().iter().enumerate();
+    columns
+        .filter(|(leaf, _)| is_wanted(schema.get_column_root_idx(*leaf)))
+        .map(|(_, column)| {
+            let (start, length) = column.byte_range();
+            start..start.saturating_add(length)
+        })
+        .collect()
+}
+
+/// Opens a file and reads its footer, of which the bytes may have been asked for.
+fn load(file: &InputFile, fetched: Option<Fetched>) -> Result<ArrowReaderMetadata> {
+    let fetched = match fetched {
+        None if file.is_remote() => Some(file.fetch(footer(file))?),
+        other => other,
+    };
+    let handle = fetched.map_or_else(|| file.open(), Fetched::open)?;
     let metadata =
         guarded(file, || Ok(ArrowReaderMetadata::load(&handle, ArrowReaderOptions::new())?))?;
     int96::without_overflow(file, metadata)

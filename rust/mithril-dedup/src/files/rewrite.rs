@@ -1,6 +1,7 @@
 //! The second pass: what to read again, what stays of it, and where it goes.
 
-use super::input::{Format, InputFile, Inputs};
+use super::input::{Format, Inputs};
+use super::input_file::InputFile;
 use super::output::OutputFolder;
 use super::scan::Scan;
 use super::{OutputFormat, jsonl, parquet, tables, text};

@@ -1,6 +1,7 @@
 //! Tables that are read from their beginning to their end, batch by batch: Arrow IPC files and streams, and CSV.
 
-use super::input::{Format, InputFile, guarded};
+use super::input::Format;
+use super::input_file::{InputFile, guarded};
 use super::jsonl::decompressed;
 use super::parquet::find_columns;
 use super::rewrite::{Rewrite, survivors, without_repeats};

@@ -1,6 +1,6 @@
 //! Text files: each is a document.
 
-use super::input::InputFile;
+use super::input_file::InputFile;
 use super::rewrite::Rewrite;
 use super::scan::{Columns, Scan};
 use super::sink::{Sink, Texts};

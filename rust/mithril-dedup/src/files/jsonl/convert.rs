@@ -3,7 +3,7 @@
 //! The schema is inferred from all rows that stay: a column of integers and fractions is float64,
 //! one of scalars of several kinds is string.
 
-use super::super::input::InputFile;
+use super::super::input_file::InputFile;
 use super::Survivors;
 use crate::error::{DedupError, Result};
 use arrow::array::RecordBatch;

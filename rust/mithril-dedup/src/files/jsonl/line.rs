@@ -1,9 +1,9 @@
 //! The lines of a file, decompressed.
 
-use super::super::input::InputFile;
+use super::super::input_file::InputFile;
+use super::super::remote::Handle;
 use crate::control::Control;
 use crate::error::{DedupError, Result};
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 
 const BUFFER: usize = 1 << 20;
@@ -130,7 +130,7 @@ impl<'a> Lines<'a> {
 
 /// Reports the bytes that are read of a file.
 struct Counted<'a> {
-    file: File,
+    file: Handle,
     control: Control<'a>,
 }
 

@@ -3,7 +3,7 @@
 //! Arrow reads them as nanoseconds in 64 bits, which end in 2262: what lies beyond wraps around
 //! without a word. A column that holds such a value is read as microseconds instead.
 
-use super::super::input::InputFile;
+use super::super::input_file::InputFile;
 use super::{guarded, read_as};
 use crate::error::{DedupError, Result};
 use arrow::array::{AsArray, RecordBatch};

@@ -1,0 +1,159 @@
+//! The output in a bucket: files go there as they are ready, and the report last.
+
+use super::output::{REPORT, is_known};
+use super::remote::{Bucket, Task};
+use crate::error::{DedupError, Result};
+use bytes::Bytes;
+use futures_util::stream::{BoxStream, StreamExt, try_unfold};
+use mithril_core::{StorageError, runtime, spawn, spawn_blocking};
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Semaphore;
+
+/// What is read of a file at a time.
+const PIECE: u64 = 8 << 20;
+/// Files that are on their way together.
+const TOGETHER: usize = 4;
+
+/// Keys, and what writes them.
+type Begun = Vec<(String, Task<std::result::Result<(), StorageError>>)>;
+
+/// A folder of a bucket under construction. An output is whole when it has a report.
+pub(super) struct Upload {
+    bucket: Bucket,
+    prefix: String,
+    /// The keys of an output that is replaced; only when all is ready is it touched.
+    replaced: Vec<String>,
+    begun: Mutex<Begun>,
+    together: Arc<Semaphore>,
+    is_done: bool,
+}
+
+impl Upload {
+    /// Checks that the folder may be written.
+    pub(super) fn begin(bucket: Bucket, key: &str, overwrite: bool) -> Result<Self> {
+        let url = bucket.url_of(key);
+        let in_the_way = |problem| Err(DedupError::OutputInTheWay { path: url.clone(), problem });
+        let folder = key.trim_end_matches('/');
+        if folder.is_empty() {
+            return in_the_way("is a whole bucket; name a folder in it");
+        }
+        let prefix = format!("{folder}/");
+        let there = bucket.list(&prefix)?;
+        let replaced: Vec<String> = there.into_iter().map(|object| object.key).collect();
+        let name = |key: &String| key.strip_prefix(&prefix).unwrap_or_default().to_owned();
+        let names: Vec<String> = replaced.iter().map(name).collect();
+        if !names.is_empty() && !overwrite {
+            return in_the_way(
+                "exists; choose another name, or replace it with --overwrite (overwrite=True)",
+            );
+        }
+        if names.iter().any(|name| !is_known(name)) {
+            return in_the_way(
+                "holds what was not written by mithril, so it is not replaced; choose another name",
+            );
+        }
+        let together = Arc::new(Semaphore::new(TOGETHER));
+        let begun = Mutex::default();
+        Ok(Self { bucket, prefix, replaced, begun, together, is_done: false })
+    }
+
+    /// Whether a key would be replaced.
+    pub(super) fn holds(&self, url: &Path) -> bool {
+        url.starts_with(self.bucket.url_of(self.prefix.trim_end_matches('/')))
+    }
+
+    /// Takes a file that is ready, unless it would take the place of another's.
+    pub(super) fn add(&self, name: &str, file: PathBuf) {
+        if self.replaced.is_empty() && name != REPORT {
+            self.send(name, file);
+        }
+    }
+
+    fn send(&self, name: &str, file: PathBuf) {
+        let key = format!("{}{name}", self.prefix);
+        let (store, together) = (Arc::clone(&self.bucket.store), Arc::clone(&self.together));
+        let to = key.clone();
+        let task = spawn(async move {
+            let _permit = together.acquire().await;
+            let file = File::open(file).map_err(|error| StorageError::Other(error.to_string()))?;
+            store.try_put_stream(&to, pieces(file)).await
+        });
+        self.begun().push((key, Task::of(task)));
+    }
+
+    fn begun(&self) -> MutexGuard<'_, Begun> {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for all that is on its way.
+    fn wait(&self) -> Result<Vec<String>> {
+        let begun = std::mem::take(&mut *self.begun());
+        let mut outcome = Ok(());
+        let mut keys = Vec::with_capacity(begun.len());
+        for (key, task) in begun {
+            let done = task.wait().unwrap_or_else(|| {
+                Err(StorageError::Other("the runtime was shut down".to_owned()))
+            });
+            let done = done.map_err(|error| DedupError::write(&self.bucket.url_of(&key), error));
+            outcome = outcome.and(done);
+            keys.push(key);
+        }
+        outcome.inspect_err(|_| self.delete(&keys)).map(|()| keys)
+    }
+
+    /// Makes the files of a folder the output.
+    pub(super) fn finish(&mut self, names: &[String], folder: &Path) -> Result<()> {
+        if !self.replaced.is_empty() {
+            // What has no report is no output: it is gone before a part of it is.
+            self.delete(&[format!("{}{REPORT}", self.prefix)]);
+            for name in names.iter().filter(|name| *name != REPORT) {
+                self.send(name, folder.join(name));
+            }
+        }
+        let mut keys = self.wait()?;
+        self.send(REPORT, folder.join(REPORT));
+        let report = self.wait();
+        keys.extend(report.inspect_err(|_| self.delete(&keys))?);
+        self.is_done = true;
+        let stale: Vec<String> =
+            self.replaced.iter().filter(|key| !keys.contains(key)).cloned().collect();
+        self.delete(&stale);
+        Ok(())
+    }
+
+    /// Deletes keys as far as it can be done: what is left is no output without a report.
+    fn delete(&self, keys: &[String]) {
+        for key in keys {
+            let _ = runtime().block_on(self.bucket.store.delete(key));
+        }
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        if self.is_done {
+            return;
+        }
+        // A task that has ended has written its object, and one that is dropped writes none.
+        let keys: Vec<String> = self.begun().drain(..).map(|(key, _)| key).collect();
+        self.delete(&keys);
+    }
+}
+
+/// A file in pieces.
+fn pieces(file: File) -> BoxStream<'static, std::result::Result<Bytes, StorageError>> {
+    let next = |file: File| async move {
+        let read = spawn_blocking(move || {
+            let mut piece = Vec::new();
+            let read = (&file).take(PIECE).read_to_end(&mut piece);
+            read.map(|_| (Bytes::from(piece), file))
+        });
+        let read = read.await.map_err(|error| StorageError::Other(error.to_string()))?;
+        let (piece, file) = read.map_err(|error| StorageError::Other(error.to_string()))?;
+        Ok((!piece.is_empty()).then_some((piece, file)))
+    };
+    try_unfold(file, next).boxed()
+}
