@@ -1,4 +1,8 @@
-"""How Sphinx makes the site of these pages; ``make docs`` runs it."""
+"""How Sphinx makes the site of these pages and the notebooks; ``make docs`` runs it.
+
+Its sources are those of the whole repository, so that links from one page to another are the same on
+the site and in the files.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +24,16 @@ project = "Mithril"
 author = "the authors of Mithril"
 release = version = mithril.__version__
 
+root_doc = "docs/index"
+include_patterns = ["docs/**.md", "notebooks/*.ipynb", "ARCHITECTURE.md", "CHANGELOG.md"]
+# They hold no page, and are large.
+exclude_patterns = [".*", "target", "rust", "tests_*", "mithril", "benchmarks", "demo-output"]
+
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]
 
-# Markdown. Headings down to the third level can be linked to, and a link to none is a warning, which
-# `make docs` takes for an error. Links that leave the site are not followed: the machines that build it
-# reach no other.
+# Markdown. Headings down to the third level can be linked to, and a link to none is a warning,
+# which `make docs` takes for an error. Links that leave the site are not followed: the machines
+# that build it reach no other.
 myst_enable_extensions = ["colon_fence", "dollarmath", "deflist"]
 myst_heading_anchors = 3
 # Notebooks are shown with the outputs that were committed; `make test-notebooks` runs them.
@@ -49,26 +58,30 @@ default_role = "py:obj"
 html_theme = "furo"
 html_title = f"Mithril {release}"
 html_static_path = ["_static"]
+templates_path = ["_templates"]
+html_additional_pages = {"index": "to-docs.html"}
 html_css_files = ["site.css"]
 html_show_copyright = False
 html_copy_source = False
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 
-# A colon that napoleon is not to see: what stands before the first one in a section of what is returned, and
-# in the docstring of an attribute, it takes for a type, which our annotations have.
+# A colon that napoleon is not to see: what stands before the first one in a section of what is
+# returned, and in the docstring of an attribute, it takes for a type, which our annotations have.
 _HIDDEN_COLON = "\ue000"
 _ATTRIBUTES = {"attribute", "property", "data"}
 _RETURNED = {"Returns:", "Yields:"}
 # What annotations name and other packages document, and what this package does not hand out.
 _FOREIGN = re.compile(
     r"(npt?|numpy|os|io|torch|typing|collections|datetime|builtins|pathlib|typing_extensions)\."
-    r"|(mithril\.)?_native\.|(Any|Buffer|DTypeLike|Enum|Path|Self|TracebackType)$"
+    r"|(mithril\.)?_native\.|(Any|Buffer|DTypeLike|Enum|Item|Path|Self|TracebackType)$"
 )
 _STANDING_ALONE = {"class", "data", "exception", "function", "type"}
 
 
-def hide_colons(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+def hide_colons(
+    app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
+) -> None:
     """Hide the colons that are no end of a type."""
     inside = what in _ATTRIBUTES
     for number, line in enumerate(lines):
@@ -78,7 +91,9 @@ def hide_colons(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines
             lines[number] = line.replace(":", _HIDDEN_COLON)
 
 
-def show_colons(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+def show_colons(
+    app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
+) -> None:
     """Show them again."""
     lines[:] = [line.replace(_HIDDEN_COLON, ":") for line in lines]
 
@@ -88,7 +103,11 @@ def drop_signature(
 ) -> tuple[str, str] | None:
     """Show no arguments of classes that only Mithril makes: their attributes are below."""
     made_here = {mithril.Table, mithril.ByteStream, mithril.IndexMatch}
-    if what == "class" and obj is not mithril.TensorMeta and (is_dataclass(obj) or obj in made_here):
+    if (
+        what == "class"
+        and obj is not mithril.TensorMeta
+        and (is_dataclass(obj) or obj in made_here)
+    ):
         return "", ""
     return None
 
@@ -98,9 +117,9 @@ def find_name(
 ) -> nodes.Node | None:
     """Link a name of Python that is not written as it is documented.
 
-    Annotations have the module that defines a class, which no page documents, or no module at all. An
-    argument in single backticks, and a name of another package, is shown as it is. Whatever else is not
-    found is left to Sphinx, which warns.
+    Annotations have the module that defines a class, which no page documents, or no module at all.
+    An argument in single backticks, and a name of another package, is shown as it is. Whatever else
+    is not found is left to Sphinx, which warns.
     """
     if node.get("refdomain") != "py":
         return None

@@ -1,9 +1,9 @@
 """The examples of README.md and of the pages in docs/: what is shown there is what happens.
 
-A page runs from its top to its end, in an empty folder, with the names of the examples before. A fence of
-``python`` or ``pycon`` is an example of doctest if it has prompts, and runs as it is otherwise, ``await``
-included. A fence of ``console`` has commands after ``$`` and what they print. One of ``sh`` has commands that
-take long or need what tests have not, and is only read.
+A page runs from its top to its end, in an empty folder, with the names of the examples before. A
+fence of ``python`` or ``pycon`` is an example of doctest if it has prompts, and runs as it is
+otherwise, ``await`` included. A fence of ``console`` has commands after ``$`` and what they print.
+One of ``sh`` has commands that take long or need what tests have not, and is only read.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import asyncio
 import doctest
 import importlib.util
 import inspect
-import json
 import re
 import subprocess
 import sys
@@ -40,7 +39,8 @@ NAMES = [str(path.relative_to(ROOT)) for path in PAGES]
 RUN = {"python", "pycon", "console"}
 # What is only read, and what Sphinx makes of other fences.
 READ = {"sh", "text", "rust", "toml", "{eval-rst}", "{toctree}"}
-# Packages that the tests do not install: an example that imports one is only read where it is not there.
+# Packages that the tests do not install: where one is not there, examples that import it are only
+# read.
 OPTIONAL = {"datasets", "datasketch", "obstore", "rensa", "torch", "torchdata"}
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
@@ -56,7 +56,9 @@ class Fence(NamedTuple):
 
 def fences_of(page: str) -> list[Fence]:
     found = []
-    for match in re.finditer(r"^( *)(```+|:::+)(\S*)[^\n]*\n(.*?)^\1\2 *$", page, re.M | re.S):
+    for match in re.finditer(
+        r"^( *)(```+|:::+)(\S*)[^\n]*\n(.*?)^\1\2 *$", page, re.MULTILINE | re.DOTALL
+    ):
         text = re.sub(f"^{match[1]}", "", match[4], flags=re.MULTILINE)
         found.append(Fence(match[3], text, page[: match.start(4)].count("\n")))
     return found
@@ -74,7 +76,9 @@ def run_doctest(fence: Fence, names: dict[str, Any], page: str) -> None:
     test = doctest.DocTestParser().get_doctest(fence.text, names, page, page, fence.line)
     assert test.examples
     output: list[str] = []
-    result = doctest.DocTestRunner(optionflags=FLAGS).run(test, out=output.append, clear_globs=False)
+    result = doctest.DocTestRunner(optionflags=FLAGS).run(
+        test, out=output.append, clear_globs=False
+    )
     assert result.failed == 0, "".join(output)
     names.update(test.globs)
 
