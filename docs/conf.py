@@ -1,7 +1,7 @@
 """How Sphinx makes the site of these pages and the notebooks; ``make docs`` runs it.
 
-Its sources are those of the whole repository, so that links from one page to another are the same on
-the site and in the files.
+Its sources are those of the whole repository, so that links from one page to another are the same
+on the site and in the files.
 """
 
 from __future__ import annotations
@@ -34,7 +34,6 @@ extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_co
 # Markdown. Headings down to the third level can be linked to, and a link to none is a warning,
 # which `make docs` takes for an error. Links that leave the site are not followed: the machines
 # that build it reach no other.
-myst_enable_extensions = ["colon_fence", "dollarmath", "deflist"]
 myst_heading_anchors = 3
 # Notebooks are shown with the outputs that were committed; `make test-notebooks` runs them.
 nb_execution_mode = "off"
