@@ -42,7 +42,7 @@ demo: $(VENV)/.built ## deduplicate the source files of the crates that the buil
 	$(BIN)/python examples/demo.py
 
 docs: $(VENV)/.built $(VENV)/.docs ## make the documentation site in target/docs; a warning is an error
-	$(BIN)/sphinx-build --quiet --nitpicky --fail-on-warning --builder html -c docs . target/docs
+	$(BIN)/sphinx-build --quiet --nitpicky --fail-on-warning --fresh-env --builder html -c docs . target/docs
 
 notebooks: $(VENV)/.built $(VENV)/.docs ## run the notebooks and write their outputs into them
 	$(BIN)/python notebooks/execute.py --write

@@ -38,7 +38,7 @@ PAGES = [ROOT / "README.md", *(path for path in sorted(DOCS.rglob("*.md")))]
 NAMES = [str(path.relative_to(ROOT)) for path in PAGES]
 RUN = {"python", "pycon", "console"}
 # What is only read, and what Sphinx makes of other fences.
-READ = {"sh", "text", "rust", "toml", "{eval-rst}", "{toctree}"}
+READ = {"sh", "text", "rust", "toml", "{eval-rst}", "{include}", "{toctree}"}
 # Packages that the tests do not install: where one is not there, examples that import it are only
 # read.
 OPTIONAL = {"datasets", "datasketch", "obstore", "rensa", "torch", "torchdata"}
