@@ -14,6 +14,7 @@ import doctest
 import importlib.util
 import inspect
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -200,3 +201,9 @@ def test_pages_that_ask_for_packages_name_known_ones() -> None:
     """A package that is installed here and nowhere else would make an example that nobody runs."""
     groups = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert [name for name in OPTIONAL if not re.search(rf'"{name}==', groups)] == []
+
+
+def test_the_curve_is_that_of_the_bands() -> None:
+    script = DOCS / "guides" / "s_curve.py"
+    drawn: str = runpy.run_path(str(script))["picture"]()
+    assert drawn == script.with_name("s-curve.svg").read_text(encoding="utf-8")
