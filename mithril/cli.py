@@ -67,9 +67,13 @@ def _dedup(options: argparse.Namespace) -> None:
         against=options.against,
         within=options.within,
         audit=options.audit,
+        min_length=options.min_length,
+        min_count=options.min_count,
         input_format=options.input_format,
         format=options.format,
         threads=options.threads,
+        memory=options.memory,
+        temp_dir=options.temp_dir,
         overwrite=options.overwrite,
         # The same bar whatever is installed beside.
         progress=None if options.quiet else "console",
@@ -149,7 +153,7 @@ def _add_dedup(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "input",
         nargs="+",
         metavar="INPUT",
-        help="file, folder or glob of Parquet, JSON lines (plain, .gz, .zst) or text files",
+        help="file, folder or glob of Parquet, JSON lines, CSV, Arrow or text files",
     )
     add("--output", required=True, metavar="DIR", help="folder to write", default=argparse.SUPPRESS)
 
@@ -159,7 +163,7 @@ def _add_dedup(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add("--id-column", metavar="NAME", help="column that names rows; else the row number")
     add(
         "--input-format",
-        choices=["auto", "parquet", "jsonl", "text"],
+        choices=["auto", "parquet", "jsonl", "arrow", "csv", "text"],
         default="auto",
         help="format of the input; auto goes by the names of the files",
     )
@@ -175,9 +179,12 @@ def _add_dedup(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add = matching.add_argument
     add(
         "--method",
-        choices=["minhash", "exact", "containment"],
+        choices=["minhash", "exact", "containment", "lines", "paragraphs"],
         default="minhash",
-        help="texts alike by their shingles, the same once normalized, or one within another",
+        help=(
+            "remove texts alike by their shingles, the same once normalized, or within another; or "
+            "lines or paragraphs that repeat, out of their texts"
+        ),
     )
     add(
         "--verify",
@@ -215,6 +222,21 @@ def _add_dedup(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="compare rows with each other, and not only with those of --against",
     )
 
+    add(
+        "--min-length",
+        type=int,
+        default=20,
+        metavar="N",
+        help="characters of a line or paragraph that these methods remove, at least",
+    )
+    add(
+        "--min-count",
+        type=int,
+        default=2,
+        metavar="N",
+        help="how often it stands in all texts, at least",
+    )
+
     running = dedup.add_argument_group("running")
     add = running.add_argument
     add(
@@ -224,6 +246,8 @@ def _add_dedup(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="N",
         help="compare N documents with all others to estimate the recall",
     )
+    add("--memory", metavar="SIZE", help="memory to take, as 4GiB; else half of the machine's")
+    add("--temp-dir", metavar="DIR", help="folder for what does not fit; else that of the output")
     add("--threads", type=int, metavar="N", help="threads; else all of the machine's")
     add("--json", action="store_true", help="print the report as JSON")
     add("--quiet", action="store_true", help="print errors only")

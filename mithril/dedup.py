@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from mithril import _native
 from mithril.exceptions import of_kind
+from mithril.index import MinHashIndex
 from mithril.options import encode
 from mithril.progress import reporting
 from mithril.report import Report
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from mithril.progress import Progress
 
-Method: TypeAlias = Literal["minhash", "exact", "containment"]
+Method: TypeAlias = Literal["minhash", "exact", "containment", "lines", "paragraphs"]
 Shingle: TypeAlias = Literal["auto", "whitespace", "words", "chars"]
 UnicodeForm: TypeAlias = Literal["nfc", "nfkc"]
 Verify: TypeAlias = Literal["exact", "signature", "none"]
@@ -51,6 +52,8 @@ def deduplicate(
     against: object | None = None,
     within: bool = True,
     audit: int = 0,
+    min_length: int = 20,
+    min_count: int = 2,
     threads: int | None = None,
     progress: Progress = None,
 ) -> DedupResult:
@@ -69,7 +72,11 @@ def deduplicate(
             far as that is asked for below; shingles, and all about them, are of no account.
             ``"containment"``: those of which a share of the shingles, at least `threshold`, is in a
             row that stays and has as many characters or more: one text within another. Every one is
-            found; the longest texts are decided first, and ``jaccard`` is that share.
+            found; the longest texts are decided first, and ``jaccard`` is that share. ``"lines"``,
+            ``"paragraphs"`` (lines between blank ones): what repeats within texts is removed, and
+            stays only where it stands first; equal are those that are so as for ``"exact"``, and
+            without white space at both ends. `DedupResult.texts` has what is left; a row goes if
+            that is nothing.
         threshold: The least Jaccard similarity of two texts' shingle sets that makes them
             duplicates, above 0 and at most 1.
         recall: The least probability that a pair exactly at the threshold is found, between 0
@@ -106,10 +113,15 @@ def deduplicate(
             chains grow together what nobody would call alike: look at `DedupResult.least_similar`.
         against: Texts that rows are compared with too, and that are none of them: last month's, or
             a test set. A row that is like one of them is removed for it; the table of duplicates
-            has a column ``against`` then, which says that ``kept_row`` is one of these.
+            has a column ``against`` then, which says that ``kept_row`` is one of these. Or a
+            `MinHashIndex`, which stands for the texts it was made of: ``kept_row`` is the id of the
+            most similar document then, and ``jaccard`` the estimate of the index.
         within: Whether rows are compared with each other too.
         audit: How many documents are compared with all others afterwards, to estimate the recall:
             `Report.audit`.
+        min_length: For ``"lines"`` and ``"paragraphs"``: how many characters one that is removed
+            has at least, as it is compared.
+        min_count: For these too: how often it stands in all texts at least.
         threads: The number of threads; all of the machine's if None.
         progress: True for a bar: that of tqdm if it is installed (in a notebook one for notebooks),
             and else ``"console"``, one on the terminal. Or a bar of tqdm, which is set back for
@@ -129,6 +141,8 @@ def deduplicate(
         >>> result.keep.tolist()
         [True, False, True]
     """
+    if isinstance(against, MinHashIndex):
+        against = against._native  # noqa: SLF001 - its engine
     options = dict(  # noqa: C408 - as they are spelt everywhere
         method=method,
         threshold=threshold,
@@ -147,6 +161,8 @@ def deduplicate(
         cluster=cluster,
         within=within,
         audit=audit,
+        min_length=min_length,
+        min_count=min_count,
         threads=threads,
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import re
@@ -78,9 +77,20 @@ class Explanation:
     def _reason(self) -> str:
         if self.exact_copy:
             return "the texts are the same"
-        count = len(self.common)
-        union = count + len(self.only_removed) + len(self.only_kept)
+        count, own = len(self.common), len(self.common) + len(self.only_removed)
+        union = own + len(self.only_kept)
+        if not union:
+            return "the same once normalized; no shingles"
         shared = f"{count:,} of {union:,} shingles in common"
+        if (
+            self.jaccard is not None
+            and self.jaccard != count / union
+            and self.jaccard == count / own
+        ):
+            # By containment.
+            return (
+                f"similarity {self.jaccard:.3f}, {count:,} of its {own:,} shingles in the kept one"
+            )
         if self.jaccard is None:
             return f"not verified; {shared}"
         return f"similarity {self.jaccard:.3f}, {shared}"
@@ -108,7 +118,7 @@ def explain_removed(output: str | os.PathLike[str], row: int | str) -> Explanati
     explanation = found["explanation"]
     return Explanation(
         row=found["removed"]["id"],
-        kept_row=found["kept"]["id"],
+        kept_row=found["kept"]["id"] or f"{found['kept']['row']} of {found['kept']['file']}",
         jaccard=found["jaccard"],
         exact_copy=found["exact_copy"],
         text=found["removed"]["text"],
@@ -136,6 +146,8 @@ def _marked(removed: str, kept: str) -> tuple[str, str]:
     before, after = (re.findall(r"\s+|\w+|[^\w\s]", text) for text in (removed, kept))
     if max(len(before), len(after)) > _MOST_WORDS:
         return escape(removed), escape(kept)
+    import difflib  # noqa: PLC0415 - only notebooks need it
+
     left, right = [], []
     matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
     for kind, start, end, other_start, other_end in matcher.get_opcodes():

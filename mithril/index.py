@@ -11,7 +11,7 @@ from mithril.exceptions import of_kind
 from mithril.operation import run
 from mithril.options import encode
 from mithril.progress import reporting
-from mithril.report import size_text
+from mithril.sizes import size_text
 from mithril.storage.stores import check_storage
 from mithril.summary import as_html, as_text
 

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from mithril.sizes import size_text
 from mithril.summary import as_html, as_text
 
 
@@ -55,6 +56,22 @@ class Audit:
 
 
 @dataclass(frozen=True)
+class Repeats:
+    """What the methods ``"lines"`` and ``"paragraphs"`` have removed within rows."""
+
+    parts: int
+    """The lines or paragraphs that were long enough to be looked at."""
+    distinct: int
+    """Those of them that differ."""
+    removed_parts: int
+    """The lines or paragraphs removed."""
+    removed_bytes: int
+    """Their bytes, in UTF-8, with what ended them."""
+    changed: int
+    """The rows that lost something, and stay."""
+
+
+@dataclass(frozen=True)
 class Seconds:
     """Seconds by stage."""
 
@@ -96,6 +113,10 @@ class Files:
     """The size of the input files on disk."""
     skipped_binary: int
     """Files of a folder that are not text and were left out."""
+    memory: int
+    """The bytes of memory that the run was allowed."""
+    spooled_bytes: int
+    """The bytes of texts that went to a temporary file; 0 where all was expected to fit."""
     output_format: str
     """``parquet`` or ``jsonl``."""
     parts: int
@@ -152,6 +173,9 @@ class Report:
     """How long each stage took."""
     options: dict[str, Any]
     """The options of the run."""
+    repeats: Repeats | None = None
+    """What was removed within rows; None but for the methods ``"lines"`` and ``"paragraphs"``, for
+    which `removed` counts the rows of which nothing was left."""
     audit: Audit | None = None
     """What an audit has shown; None where none was asked for."""
     files: Files | None = None
@@ -175,6 +199,7 @@ class Report:
         sizes = {int(size): count for size, count in clusters.pop("sizes").items()}
         files = fields.pop("files", None)
         audit = fields.pop("audit", None)
+        repeats = fields.pop("repeats", None)
         if files is not None:
             for names in ("input_files", "against_files"):
                 files[names] = tuple(files[names])
@@ -182,6 +207,7 @@ class Report:
             clusters=Clusters(sizes=sizes, **clusters),
             banding=Banding(**fields.pop("banding")),
             seconds=Seconds(**fields.pop("seconds")),
+            repeats=None if repeats is None else Repeats(**repeats),
             audit=None if audit is None else Audit(**audit),
             files=None if files is None else Files(**files),
             **fields,
@@ -201,13 +227,10 @@ class Report:
             ("documents", f"{self.documents:,} ({size_text(self.bytes)} of text)"),
             ("kept", f"{self.kept:,} ({_percent(self.kept, self.documents)})"),
             ("removed", f"{self.removed:,} ({_percent(self.removed, self.documents)})"),
-            ("  exact copies", f"{self.exact_duplicates:,}"),
-            ("  near-duplicates", f"{self.near_duplicates:,}"),
-            ("clusters", f"{self.clusters.count:,}, the largest of {self.clusters.largest:,}"),
-            *self._search(),
+            *(self._duplicates() if self.repeats is None else self._repeated(self.repeats)),
             ("time", f"{seconds.total:.2f} s ({speed:,.0f} documents a second)"),
         ]
-        if self.against:
+        if self.against and self.repeats is None:
             others = f"{self.removed_against:,} for one of {self.against:,} others"
             rows.insert(3, ("  against", others))
         if self.left_out:
@@ -220,6 +243,30 @@ class Report:
         if self.files is not None and self.files.skipped_binary:
             rows.insert(1, ("left out", f"{self.files.skipped_binary:,} binary files"))
         return rows
+
+    def _duplicates(self) -> list[tuple[str, str]]:
+        return [
+            ("  exact copies", f"{self.exact_duplicates:,}"),
+            ("  near-duplicates", f"{self.near_duplicates:,}"),
+            ("clusters", f"{self.clusters.count:,}, the largest of {self.clusters.largest:,}"),
+            *self._search(),
+        ]
+
+    def _repeated(self, repeats: Repeats) -> list[tuple[str, str]]:
+        options = self.options
+        share = _percent(repeats.removed_parts, repeats.parts)
+        size = f"{size_text(repeats.removed_bytes)}, {_percent(repeats.removed_bytes, self.bytes)}"
+        length, count = options["min_length"], options["min_count"]
+        return [
+            ("", "those of which nothing was left"),
+            ("changed", f"{repeats.changed:,} ({_percent(repeats.changed, self.documents)})"),
+            (
+                f"{options['method']} removed",
+                f"{repeats.removed_parts:,} of {repeats.parts:,} ({share})",
+            ),
+            ("", f"{size} of the text"),
+            ("method", f"{length:,} characters or more, {count:,} times or more"),
+        ]
 
     def _search(self) -> list[tuple[str, str]]:
         if self.options["method"] == "exact":
@@ -251,12 +298,3 @@ def _audit_text(audit: Audit) -> str:
 
 def _percent(part: int, whole: int) -> str:
     return f"{part / whole:.1%}" if whole else "0%"
-
-
-def size_text(count: float) -> str:
-    """Write a number of bytes for a person, in decimal units."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:  # noqa: PLR2004
-            return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from mithril.exceptions import of_kind
 from mithril.explain import Explanation
 from mithril.progress import reporting
 from mithril.report import Report
+from mithril.rows import kept, with_texts
 from mithril.table import Table
 
 if TYPE_CHECKING:
@@ -51,10 +51,32 @@ class DedupResult:
     keep: npt.NDArray[np.bool_]
     """For each row whether it is kept; shape (rows,)."""
     duplicates: Table
-    """The removed rows: ``row``, ``kept_row`` (both from zero), ``jaccard``, ``exact_copy``."""
+    """The removed rows: ``row``, ``kept_row`` (both from zero), ``jaccard``, ``exact_copy``. For
+    the methods ``"lines"`` and ``"paragraphs"`` what was removed within rows: ``row``, ``part``
+    (the number of the line or paragraph in its text, from zero), ``kept_row``, ``kept_part`` (where
+    it stays), ``count`` (how often it stood), ``text``."""
     report: Report
     """The account of the run."""
     _engine: _native.Deduplication | None = field(default=None, repr=False)
+
+    @property
+    def texts(self) -> Table:
+        r"""The texts of the rows that are kept, in the column ``text``.
+
+        For the methods ``"lines"`` and ``"paragraphs"`` they are without what was removed.
+
+        Raises:
+            InvalidArgumentException: The result comes from a pickle and has no texts; also a
+                ValueError.
+
+        Example:
+            >>> import mithril
+            >>> texts = ["one\nall rights reserved", "All rights reserved\ntwo"]
+            >>> result = mithril.deduplicate(texts, method="lines", min_length=10)
+            >>> result.texts.to_pylist()
+            [{'text': 'one\nall rights reserved'}, {'text': 'two'}]
+        """
+        return Table(self._texts().texts(self.keep))
 
     def clusters(self) -> list[Cluster]:
         """Return the kept rows that others were removed for, with these, the largest first.
@@ -65,12 +87,13 @@ class DedupResult:
             >>> result.clusters()
             [Cluster(kept_row=0, rows=[2, 3], jaccard=[1.0, 1.0], against=False)]
         """
-        rows, kept, jaccard = (
+        self._check_rows_were_compared()
+        rows, kept_rows, jaccard = (
             self.duplicates.column(name).tolist() for name in ("row", "kept_row", "jaccard")
         )
         against = self._against().tolist()
         found: dict[tuple[int, bool], Cluster] = {}
-        for row, kept_row, similarity, other in zip(rows, kept, jaccard, against, strict=True):
+        for row, kept_row, similarity, other in zip(rows, kept_rows, jaccard, against, strict=True):
             cluster = found.setdefault((kept_row, other), Cluster(kept_row, [], [], other))
             cluster.rows.append(row)
             cluster.jaccard.append(similarity)
@@ -99,6 +122,7 @@ class DedupResult:
               kept:    the cat sat on the mat
               only in the removed one: mat then | then left
         """
+        self._check_rows_were_compared()
         engine = self._texts()
         rows = self.duplicates.column("row")
         at = int(rows.searchsorted(row))
@@ -109,6 +133,12 @@ class DedupResult:
         kept_row = int(self.duplicates.column("kept_row")[at])
         jaccard = float(self.duplicates.column("jaccard")[at])
         against = bool(self._against()[at])
+        kept_text = engine.text(kept_row, against=against)
+        if kept_text is None:
+            message = (
+                f"row {row} was removed for document {kept_row} of the index, which keeps no texts"
+            )
+            raise of_kind("invalid_argument", message)
         _, common, only_removed, only_kept = engine.explain(row, kept_row, against)
         return Explanation(
             row=row,
@@ -116,7 +146,7 @@ class DedupResult:
             jaccard=None if jaccard != jaccard else jaccard,  # noqa: PLR0124 - NaN
             exact_copy=bool(self.duplicates.column("exact_copy")[at]),
             text=engine.text(row, against=False) or "",
-            kept_text=engine.text(kept_row, against=against) or "",
+            kept_text=kept_text,
             common=common,
             only_removed=only_removed,
             only_kept=only_kept,
@@ -138,6 +168,7 @@ class DedupResult:
             InvalidArgumentException: The result comes from a pickle and has no texts; also a
                 ValueError.
         """
+        self._check_rows_were_compared()
         order = self.duplicates.column("jaccard").argsort(kind="stable")[: max(count, 0)]
         return [self.explain(int(row)) for row in self.duplicates.column("row")[order]]
 
@@ -164,24 +195,28 @@ class DedupResult:
             >>> result.keep.tolist(), result.rethreshold(0.9).keep.tolist()
             ([True, False], [True, True])
         """
+        self._check_rows_were_compared()
         engine = self._texts()
         with reporting(progress) as report_to:
             keep, duplicates, report = engine.rethreshold(threshold, report_to)
         result = DedupResult(keep, Table(duplicates), Report.from_json(report), engine)
         return result._with_options(keep=self.report.options["keep"])
 
-    def apply(self, rows: Any) -> Any:  # noqa: ANN401 - whatever library the caller has
+    def apply(self, rows: Any, text_column: str | None = None) -> Any:  # noqa: ANN401 - any library
         """Return the rows that are kept of whatever has a row for each text.
 
         Args:
             rows: A table or a column of pyarrow, a DataFrame or Series of pandas or polars, a
                 dataset of Hugging Face, an array of numpy, a list or a tuple.
+            text_column: For the methods ``"lines"`` and ``"paragraphs"``, and rows with columns:
+                the one that takes the texts that are left.
 
         Returns:
             The same kind of thing with the rows that are kept, in their order.
 
         Raises:
-            InvalidArgumentException: It has another number of rows; also a ValueError.
+            InvalidArgumentException: It has another number of rows, or texts are left that have no
+                column to go to; also a ValueError.
             TypeError: It is none of these.
 
         Example:
@@ -189,24 +224,10 @@ class DedupResult:
             >>> mithril.deduplicate(["one text", "One text!", "another"]).apply(["a", "b", "c"])
             ['a', 'c']
         """
-        library = type(rows).__module__.partition(".")[0]
-        if len(rows) != len(self.keep):
-            message = f"{len(rows):,} rows, and the result is of {len(self.keep):,}"
-            raise of_kind("invalid_argument", message)
-        if library == "pyarrow":
-            import pyarrow as pa  # noqa: PLC0415
-
-            return rows.filter(pa.array(self.keep))
-        if library == "polars":
-            return rows.filter(self.keep)
-        if library in ("pandas", "numpy"):
-            return rows[self.keep]
-        if library == "datasets":
-            return rows.select(self.keep.nonzero()[0])
-        if isinstance(rows, (list, tuple)):
-            return type(rows)(itertools.compress(rows, self.keep.tolist()))
-        message = f"rows of {type(rows).__qualname__} cannot be taken; use the mask in keep"
-        raise TypeError(message)
+        left = kept(rows, self.keep)
+        if self.report.repeats is None:
+            return left
+        return with_texts(left, self.texts, text_column)
 
     def plot_similarities(self, axes: Any = None) -> Any:  # noqa: ANN401 - matplotlib is optional
         """Draw how similar removed rows are to those kept for them; needs matplotlib.
@@ -217,6 +238,7 @@ class DedupResult:
         Returns:
             The axes.
         """
+        self._check_rows_were_compared()
         return plot.similarities(self, axes)
 
     def plot_cluster_sizes(self, axes: Any = None) -> Any:  # noqa: ANN401 - matplotlib is optional
@@ -228,6 +250,7 @@ class DedupResult:
         Returns:
             The axes.
         """
+        self._check_rows_were_compared()
         return plot.cluster_sizes(self, axes)
 
     def __repr__(self) -> str:
@@ -240,6 +263,14 @@ class DedupResult:
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle everything but the texts."""
         return DedupResult, (self.keep, self.duplicates, self.report)
+
+    def _check_rows_were_compared(self) -> None:
+        if self.report.repeats is not None:
+            message = (
+                f"method {self.report.options['method']} removes what stands within rows, and "
+                "compares no rows; duplicates says what went, and where it stays"
+            )
+            raise of_kind("invalid_argument", message)
 
     def _against(self) -> npt.NDArray[np.bool_]:
         import numpy as np  # noqa: PLC0415

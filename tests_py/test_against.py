@@ -194,7 +194,7 @@ def test_an_index_is_asked_for_what_it_knows(tmp_path: Path) -> None:
     for options, problem in (
         ({"method": "exact"}, "method must be minhash"),
         ({"threshold": 0.5}, "chosen for a threshold of 0.8"),
-        ({}, f"document {2**63 + 5} of an index"),
+        ({}, f"document {2**63 + 5} of the index"),
     ):
         with pytest.raises(ValueError, match=problem):
             mithril.dedup_files(rows, tmp_path / "out", against=tmp_path / "index", **options)
@@ -220,3 +220,25 @@ def test_more_references_never_keep_more(count: int) -> None:
         for some in (count - 1, count)
     ]
     assert kept[1] <= kept[0]
+
+
+def test_a_column_against_an_index() -> None:
+    index = mithril.MinHashIndex(ngram=2)
+    index.add(TEST_SET, ids=[7, 8, 2**40])
+    rows = [f"{TEST_SET[0]} ", "something else", "something else", f"{TEST_SET[2]}".upper()]
+    result = mithril.deduplicate(rows, against=index, ngram=2)
+    assert result.keep.tolist() == [False, True, False, False]
+    found = [(row["row"], row["kept_row"], row["against"]) for row in result.duplicates.to_pylist()]
+    assert found == [(0, 7, True), (2, 1, False), (3, 2**40, True)]
+    assert (result.report.against, result.report.removed_against) == (3, 2)
+    alone = mithril.deduplicate(rows, against=index, within=False, ngram=2)
+    assert alone.keep.tolist() == [False, True, True, False]
+    assert result.explain(2).kept_row == 1
+    with pytest.raises(ValueError, match="document 7 of the index, which keeps no texts"):
+        result.explain(0)
+    with pytest.raises(ValueError, match="run deduplicate once more"):
+        result.rethreshold(0.9)
+    with pytest.raises(ValueError, match="method must be minhash"):
+        mithril.deduplicate(rows, against=index, method="lines")
+    with pytest.raises(ValueError, match=r"threshold of 0\.8"):
+        mithril.deduplicate(rows, against=index, threshold=0.5, ngram=2)

@@ -57,7 +57,7 @@ def test_every_option_reaches_the_engine(rows: Path, tmp_path: Path) -> None:
         " --shingle chars --ngram 3 --no-lowercase --verify signature --keep max:n --format parquet"
         " --threads 1 --overwrite --input-format jsonl --unicode-form nfkc --casefold"
         " --strip-accents --strip-punctuation --collapse-digits --cluster components --audit 5"
-        f" --against {rows} --no-within"
+        f" --against {rows} --no-within --min-length 7 --min-count 3"
     )
     for _ in range(2):
         done = run("dedup", rows, "--output", tmp_path / "out", "--json", *options.split())
@@ -82,6 +82,8 @@ def test_every_option_reaches_the_engine(rows: Path, tmp_path: Path) -> None:
         "cluster": "components",
         "within": False,
         "audit": 5,
+        "min_length": 7,
+        "min_count": 3,
         "threads": 1,
     }
     files = report["files"]

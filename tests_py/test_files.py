@@ -235,3 +235,21 @@ def test_large_integers_in_json_lines_are_exact(tmp_path: Path) -> None:
     assert (row["id"], row["kept_id"]) == (2**64 - 50, 2**64 - 49)
     with pytest.raises(mithril.DedupException, match=r"line 1: an integer above 2\^63 - 1"):
         mithril.dedup_files(tmp_path / "in.jsonl", tmp_path / "two", format="parquet")
+
+
+def test_the_order_of_files_decides_nothing_where_a_column_does(tmp_path: Path) -> None:
+    table = rich_table()
+    scores = [(index * 7919) % ROWS for index in range(ROWS)]
+    table = table.append_column("score", pa.array(scores)).select(["text", "score"])
+    paths = []
+    for start in range(0, ROWS, 90):
+        paths.append(tmp_path / f"{start}.parquet")
+        pq.write_table(table.slice(start, 90), paths[-1])
+    outcomes = []
+    for number, order in enumerate([paths, paths[::-1], paths[1::2] + paths[::2]]):
+        output = tmp_path / f"out{number}"
+        mithril.dedup_files(order, output, id_column="score", keep="max:score")
+        rows = pq.read_table(output / "duplicates.parquet").to_pylist()
+        outcomes.append(sorted((row["id"], row["kept_id"], row["jaccard"]) for row in rows))
+    assert len(outcomes[0]) > 100
+    assert outcomes[1:] == outcomes[:1] * 2

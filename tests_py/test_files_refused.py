@@ -134,9 +134,9 @@ def test_mixed_formats_are_an_error_until_one_is_chosen(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"1 parquet \(.*a.parquet\), 1 text \(.*README.md\)"):
         mithril.dedup_files(data, tmp_path / "out")
     assert mithril.dedup_files(data, tmp_path / "out", input_format="parquet").documents == 1
-    (data / "table.csv").write_text("text\na\n")
-    with pytest.raises(ValueError, match="csv"):
-        mithril.dedup_files(data / "table.csv", tmp_path / "two")
+    (data / "table.avro").write_text("text\na\n")
+    with pytest.raises(ValueError, match="avro"):
+        mithril.dedup_files(data / "table.avro", tmp_path / "two")
 
 
 def test_missing_inputs(tmp_path: Path) -> None:
@@ -261,10 +261,10 @@ def test_only_what_a_run_wrote_is_replaced(tmp_path: Path, monkeypatch: pytest.M
 def test_inputs_that_are_probably_a_mistake(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
-    (data / "a.csv").write_text("text\na\n")
+    (data / "a.avro").write_text("text\na\n")
     with pytest.raises(ValueError, match="no input"):
         mithril.dedup_files([], tmp_path / "out")
-    with pytest.raises(ValueError, match=r"a\.csv"):
+    with pytest.raises(ValueError, match=r"a\.avro"):
         mithril.dedup_files(data, tmp_path / "out")
     with pytest.raises(ValueError, match="none of the 1 files"):
         mithril.dedup_files(data, tmp_path / "out", input_format="parquet")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mithril.report import size_text
+from mithril.sizes import size_text
 from mithril.summary import as_html
 
 

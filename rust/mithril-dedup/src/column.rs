@@ -311,7 +311,7 @@ pub(crate) fn sketch(
     };
     in_spans(
         rows.len(),
-        |index| text(index).len(),
+        |index| documents.length(rows.get(index).copied().unwrap_or(u32::MAX) as usize),
         [signatures, (band_hashes, banding.bands)],
         control,
         || (Shingler::new(shingling), vec![0; width]),

@@ -44,3 +44,18 @@ impl Control<'_> {
         Ok(())
     }
 }
+
+/// Counts what is done in a phase that has begun before.
+pub(crate) struct Done<'a>(pub(crate) &'a dyn ProgressReporter);
+
+impl ProgressReporter for Done<'_> {
+    fn increment(&self, amount: u64) {
+        self.0.increment(amount);
+    }
+
+    fn set_total(&self, _total: u64) {}
+
+    fn set_message(&self, _message: &str) {}
+
+    fn finish(&self) {}
+}

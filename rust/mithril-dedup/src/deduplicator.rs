@@ -9,9 +9,11 @@ use crate::error::{DedupError, Result};
 use crate::exact::{self, ExactCopies};
 use crate::keep;
 use crate::options::{Cluster, DedupOptions, Keep, Method, Verify};
+use crate::repeats::{self, Repeat, Unit};
 use crate::report::{Clusters, Report, Seconds};
 use crate::select::{self, Removal, Rule};
-use crate::sketch::Sketches;
+use crate::sketch::{Signatures, Sketches};
+use crate::spill::Spill;
 use crate::threads::Threads;
 use crate::verify::Verifier;
 use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch};
@@ -43,6 +45,8 @@ pub struct Deduplicator {
     options: DedupOptions,
     banding: crate::Banding,
     threads: Threads,
+    /// Where what does not fit into memory goes; it all does when `None`.
+    spill: Option<Spill>,
 }
 
 /// What the decisions about some documents come from: exact copies, and which of the others share a band.
@@ -54,8 +58,7 @@ pub struct Candidates {
     documents: usize,
     exact: ExactCopies,
     buckets: Buckets,
-    /// If signatures verify.
-    signatures: Vec<u64>,
+    signatures: Signatures,
     seconds: Seconds,
 }
 
@@ -82,8 +85,10 @@ pub struct Duplicate {
 pub struct Deduplication {
     /// For each row that is no reference whether it is kept.
     pub keep: Vec<bool>,
-    /// The removed rows, ascending.
+    /// The removed rows, ascending; none for [`Method::Lines`] and [`Method::Paragraphs`].
     pub duplicates: Vec<Duplicate>,
+    /// What these two methods have removed within rows, ascending by row and part.
+    pub repeats: Vec<Repeat>,
     /// The account of the run.
     pub report: Report,
 }
@@ -146,7 +151,12 @@ impl Deduplicator {
     pub fn try_new(options: DedupOptions) -> Result<Self> {
         let banding = options.banding()?;
         let threads = Threads::try_new(options.threads)?;
-        Ok(Self { options, banding, threads })
+        Ok(Self { options, banding, threads, spill: None })
+    }
+
+    /// Makes it put what does not fit into memory elsewhere.
+    pub(crate) fn set_spill(&mut self, spill: Option<Spill>) {
+        self.spill = spill;
     }
 
     /// The options.
@@ -174,6 +184,9 @@ impl Deduplicator {
         by: Option<&ArrayRef>,
         control: Control,
     ) -> Result<Deduplication> {
+        if let Some(unit) = Unit::of(self.options.method) {
+            return self.threads.install(|| self.remove_repeats(documents, unit, by, control));
+        }
         let candidates = self.candidates(documents, by, control)?;
         self.decide(documents, &candidates, self.options.threshold, control)
     }
@@ -182,13 +195,20 @@ impl Deduplicator {
     ///
     /// # Errors
     ///
-    /// As [`deduplicate`](Self::deduplicate).
+    /// As [`deduplicate`](Self::deduplicate), and [`DedupError::InvalidArgument`] for [`Method::Lines`] and
+    /// [`Method::Paragraphs`], which compare no rows.
     pub fn candidates(
         &self,
         documents: &Documents,
         by: Option<&ArrayRef>,
         control: Control,
     ) -> Result<Candidates> {
+        if Unit::of(self.options.method).is_some() {
+            return Err(DedupError::InvalidArgument(
+                "methods lines and paragraphs compare no rows, so there are no candidates"
+                    .to_owned(),
+            ));
+        }
         self.threads.install(|| self.find(documents, by, control))
     }
 
@@ -253,13 +273,7 @@ impl Deduplicator {
         control: Control,
     ) -> Result<Candidates> {
         let options = &self.options;
-        if by.is_some() && !matches!(options.keep, Keep::Max | Keep::Min) {
-            return Err(DedupError::InvalidArgument(
-                "values to keep rows by are for keeping the largest or the smallest (max, min)"
-                    .to_owned(),
-            ));
-        }
-        options.check_method()?;
+        self.check(by)?;
         let start = Instant::now();
         let order = keep::order(documents, options.keep, by)?;
         let prepare = (options.method == Method::Exact).then_some(options.shingling);
@@ -269,15 +283,16 @@ impl Deduplicator {
             let taken = (after_exact - start).as_secs_f64();
             let buckets = match options.method {
                 Method::Containment => Buckets::one_of_all(exact.distinct.len()),
-                Method::Exact | Method::MinHash => Buckets::default(),
+                _ => Buckets::default(),
             };
             let seconds = Seconds { exact: taken, total: taken, ..Seconds::default() };
-            let (documents, signatures) = (documents.len(), Vec::new());
+            let (documents, signatures) = (documents.len(), Signatures::none());
             return Ok(Candidates { documents, exact, buckets, signatures, seconds });
         }
-        let sketches = Sketches::make(documents, &exact.distinct, options, self.banding, control)?;
+        let (how, spill) = ((options, self.banding), self.spill.as_ref());
+        let sketches = Sketches::make(documents, &exact.distinct, how, spill, control)?;
         let after_sketch = Instant::now();
-        let buckets = Buckets::build(&sketches);
+        let buckets = Buckets::build(&sketches)?;
         let seconds = Seconds {
             exact: (after_exact - start).as_secs_f64(),
             sketch: (after_sketch - after_exact).as_secs_f64(),
@@ -289,6 +304,38 @@ impl Deduplicator {
         Ok(Candidates { documents, exact, buckets, signatures, seconds })
     }
 
+    fn check(&self, by: Option<&ArrayRef>) -> Result<()> {
+        if by.is_some() && !matches!(self.options.keep, Keep::Max | Keep::Min) {
+            return Err(DedupError::InvalidArgument(
+                "values to keep rows by are for keeping the largest or the smallest (max, min)"
+                    .to_owned(),
+            ));
+        }
+        self.options.check_method()
+    }
+
+    fn remove_repeats(
+        &self,
+        documents: &Documents,
+        unit: Unit,
+        by: Option<&ArrayRef>,
+        control: Control,
+    ) -> Result<Deduplication> {
+        self.check(by)?;
+        let start = Instant::now();
+        let found = repeats::find(documents, unit, &self.options, control)?;
+        let taken = start.elapsed().as_secs_f64();
+        let mut report = self.report(documents, &[], &self.options);
+        let removed = found.emptied.len() as u64;
+        report.kept -= removed;
+        report.removed = removed;
+        report.near_duplicates = removed;
+        report.repeats = Some(found.account);
+        report.seconds = Seconds { matching: taken, total: taken, ..Seconds::default() };
+        let keep = mask(documents, found.emptied);
+        Ok(Deduplication { keep, duplicates: Vec::new(), repeats: found.removed, report })
+    }
+
     fn choose(
         &self,
         documents: &Documents,
@@ -298,7 +345,8 @@ impl Deduplicator {
     ) -> Result<Deduplication> {
         let Candidates { exact, buckets, signatures, seconds, .. } = candidates;
         let start = Instant::now();
-        let verifier = Verifier::new(documents, &exact.distinct, options, signatures);
+        let memory = self.spill.as_ref().map(Spill::memory);
+        let verifier = Verifier::new(documents, &exact.distinct, options, signatures, memory);
         let links = options.cluster == Cluster::Components;
         let first_own = documents.references() as u32;
         let rule = Rule {
@@ -323,12 +371,7 @@ impl Deduplicator {
         let audited = after_matching.elapsed().as_secs_f64();
 
         let duplicates = duplicates(documents, exact, options, &selection.removed);
-        let mut keep = vec![true; documents.len() - documents.references()];
-        for duplicate in &duplicates {
-            if let Some(keep) = keep.get_mut(duplicate.row as usize) {
-                *keep = false;
-            }
-        }
+        let keep = mask(documents, duplicates.iter().map(|duplicate| duplicate.row));
         let mut report = self.report(documents, &duplicates, options);
         report.candidate_pairs = selection.candidate_pairs;
         report.verified_pairs = selection.verified_pairs;
@@ -340,7 +383,7 @@ impl Deduplicator {
             total: seconds.total + start.elapsed().as_secs_f64(),
             ..*seconds
         };
-        Ok(Deduplication { keep, duplicates, report })
+        Ok(Deduplication { keep, duplicates, repeats: Vec::new(), report })
     }
 
     fn report(
@@ -375,13 +418,14 @@ impl Deduplicator {
             clusters: clusters_of(duplicates),
             banding: self.banding,
             promised_recall: match (options.method, options.verify) {
-                (Method::Exact | Method::Containment, _) => Some(1.0),
                 (Method::MinHash, Verify::Signature) => None,
                 (Method::MinHash, _) => Some(self.banding.candidate_probability(options.threshold)),
+                _ => Some(1.0),
             },
             candidate_pairs: 0,
             verified_pairs: 0,
             left_out: 0,
+            repeats: None,
             audit: None,
             seconds: Seconds::default(),
             options: options.clone(),
@@ -429,6 +473,17 @@ fn duplicates(
     }
     duplicates.sort_unstable_by_key(|duplicate| duplicate.row);
     duplicates
+}
+
+/// For each row that is no reference whether it stays, if these go.
+fn mask(documents: &Documents, removed: impl IntoIterator<Item = u64>) -> Vec<bool> {
+    let mut keep = vec![true; documents.len() - documents.references()];
+    for row in removed {
+        if let Some(keep) = keep.get_mut(row as usize) {
+            *keep = false;
+        }
+    }
+    keep
 }
 
 fn clusters_of(duplicates: &[Duplicate]) -> Clusters {

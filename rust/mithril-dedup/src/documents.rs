@@ -1,6 +1,7 @@
 //! A column of texts, in the memory that Arrow holds them in.
 
 use crate::error::{DedupError, Result};
+use crate::spill::{Piece, SpooledTexts, TextSpool};
 use arrow::array::{
     Array, ArrayBuilder, ArrayRef, AsArray, LargeStringArray, LargeStringBuilder, StringArray,
     StringViewArray,
@@ -42,6 +43,9 @@ pub struct Documents {
     raw: HashMap<usize, Box<[u8]>>,
 }
 
+/// Places of texts that are not valid Unicode, and their bytes.
+pub(crate) type Raw = Vec<(usize, Box<[u8]>)>;
+
 #[derive(Debug, Clone)]
 enum Chunk {
     Utf8(StringArray),
@@ -49,6 +53,7 @@ enum Chunk {
     Utf8View(StringViewArray),
     /// All null; the `Null` type has no values.
     Null,
+    Spooled(SpooledTexts),
 }
 
 impl Documents {
@@ -124,6 +129,16 @@ impl Documents {
         Ok(())
     }
 
+    /// Appends texts that are in a temporary file, with the bytes of those that are not valid Unicode.
+    pub(crate) fn push_spooled(&mut self, texts: SpooledTexts, raw: Raw) -> Result<()> {
+        let start = self.len;
+        self.grow(texts.len())?;
+        self.starts.push(start);
+        self.chunks.push(Chunk::Spooled(texts));
+        self.raw.extend(raw.into_iter().map(|(row, bytes)| (start + row, bytes)));
+        Ok(())
+    }
+
     /// Appends the documents of another column.
     ///
     /// # Errors
@@ -179,8 +194,7 @@ impl Documents {
 
     /// Whether a document is compared with others: it has a text, and was not [set aside](Self::set_aside).
     pub(crate) fn is_compared(&self, row: usize) -> bool {
-        self.text(row).is_some_and(|text| !text.is_empty())
-            && (self.set_aside.is_empty() || !self.set_aside.contains(&row))
+        self.length(row) > 0 && (self.set_aside.is_empty() || !self.set_aside.contains(&row))
     }
 
     /// The number of references, which are the first documents.
@@ -204,9 +218,8 @@ impl Documents {
     /// The text of a row; `None` for null and past the end.
     #[must_use]
     pub fn text(&self, row: usize) -> Option<&str> {
-        let index = self.starts.partition_point(|&start| start <= row).checked_sub(1)?;
-        let at = row - self.starts.get(index)?;
-        match self.chunks.get(index)? {
+        let (chunk, at) = self.chunk(row)?;
+        match chunk {
             Chunk::Utf8(array) => (at < array.len() && array.is_valid(at)).then(|| array.value(at)),
             Chunk::LargeUtf8(array) => {
                 (at < array.len() && array.is_valid(at)).then(|| array.value(at))
@@ -215,7 +228,22 @@ impl Documents {
                 (at < array.len() && array.is_valid(at)).then(|| array.value(at))
             }
             Chunk::Null => None,
+            Chunk::Spooled(texts) => texts.get(at),
         }
+    }
+
+    /// The length of a text in bytes, without looking at it; 0 for null.
+    pub(crate) fn length(&self, row: usize) -> usize {
+        match self.chunk(row) {
+            Some((Chunk::Spooled(texts), at)) => texts.length(at),
+            _ => self.text(row).map_or(0, str::len),
+        }
+    }
+
+    /// The chunk of a row, and its place there.
+    fn chunk(&self, row: usize) -> Option<(&Chunk, usize)> {
+        let index = self.starts.partition_point(|&start| start <= row).checked_sub(1)?;
+        Some((self.chunks.get(index)?, row - self.starts.get(index)?))
     }
 
     /// Whether a text is not valid Unicode.
@@ -253,7 +281,7 @@ impl Documents {
 #[derive(Debug, Default)]
 pub struct TextBuilder {
     column: LargeStringBuilder,
-    raw: Vec<(usize, Box<[u8]>)>,
+    raw: Raw,
 }
 
 impl TextBuilder {
@@ -284,6 +312,17 @@ impl TextBuilder {
         text.push_str(&String::from_utf8_lossy(rest));
         self.raw.push((self.column.len(), bytes.into()));
         self.column.append_value(text);
+    }
+
+    /// The bytes of the texts so far.
+    pub(crate) fn bytes(&self) -> usize {
+        self.column.values_slice().len()
+    }
+
+    /// Writes the texts so far to a temporary file, and begins anew.
+    pub(crate) fn spool(&mut self, spool: &TextSpool) -> Result<(Piece, Raw)> {
+        let texts = self.column.finish();
+        Ok((spool.write(texts.iter())?, std::mem::take(&mut self.raw)))
     }
 
     /// The number of documents so far.

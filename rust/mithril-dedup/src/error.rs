@@ -55,6 +55,21 @@ pub enum DedupError {
         expected: &'static str,
     },
 
+    /// Temporary files cannot be written.
+    #[error(
+        "cannot write {wanted} bytes to temporary files in {}: {source}; free some space there, or choose another \
+         folder with --temp-dir (temp_dir=)",
+        folder.display()
+    )]
+    Temporary {
+        /// The folder that they are in.
+        folder: PathBuf,
+        /// The bytes that were to be written.
+        wanted: u64,
+        /// What the system said.
+        source: Source,
+    },
+
     /// One row of the input is damaged.
     #[error("{}, {place} {number}: {problem}", file.display())]
     BadRow {
@@ -173,7 +188,7 @@ impl DedupError {
             Self::ColumnType { .. } => "column_type",
             Self::BadRow { .. } => "bad_row",
             Self::Read { .. } => "read",
-            Self::Write { .. } => "write",
+            Self::Write { .. } | Self::Temporary { .. } => "write",
             Self::OutputInTheWay { .. } => "output_in_the_way",
             Self::InputChanged { .. } => "input_changed",
             Self::Arrow(_) | Self::Threads { .. } => "internal",

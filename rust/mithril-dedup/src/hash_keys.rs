@@ -20,6 +20,10 @@ impl Hasher for AsItIs {
         self.0 = key;
     }
 
+    fn write_u128(&mut self, key: u128) {
+        self.0 = key as u64 ^ (key >> 64) as u64;
+    }
+
     fn finish(&self) -> u64 {
         self.0
     }

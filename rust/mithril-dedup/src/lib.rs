@@ -33,11 +33,13 @@ mod index;
 mod keep;
 mod kept;
 mod options;
+mod repeats;
 mod report;
 mod row_hash;
 mod select;
 mod shingle;
 mod sketch;
+mod spill;
 mod threads;
 mod verify;
 
@@ -61,6 +63,7 @@ pub use index::{
 pub use options::{
     Cluster, DedupOptions, Form, Keep, Method, Normalization, Shingle, Shingling, Verify,
 };
+pub use repeats::{Repeat, Repeats};
 pub use report::{Clusters, Files, Report, Seconds};
 pub use row_hash::hash_rows;
 pub use shingle::Shingler;

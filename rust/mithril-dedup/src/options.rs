@@ -152,6 +152,13 @@ pub enum Method {
     /// no account. The longest texts are decided first, or else what is within another could stay for
     /// coming before it.
     Containment,
+    /// None: lines that stand in several texts, or several times in one, are removed from all but the first. Of
+    /// them are equal those that are so once they are normalized, in lower case as far as that is asked for, and
+    /// without white space at both ends. A row goes if nothing but white space is left of it. What is said of
+    /// shingles, signatures and similarity is of no account.
+    Lines,
+    /// As [`Lines`](Self::Lines), with paragraphs: runs of lines between blank ones.
+    Paragraphs,
 }
 
 /// What a candidate pair must pass before a row is removed.
@@ -226,6 +233,11 @@ pub struct DedupOptions {
     pub within: bool,
     /// How many documents are compared with all others afterwards, to estimate the recall.
     pub audit: usize,
+    /// Of [`Method::Lines`] and [`Method::Paragraphs`]: how many characters (Unicode scalar values) a line or a
+    /// paragraph has at least, as it is compared, for being removed.
+    pub min_length: usize,
+    /// Of these too: how often it stands in all texts at least, 2 or more.
+    pub min_count: u64,
     /// The number of threads; all that the machine has when `None`. Never changes the result.
     pub threads: Option<usize>,
 }
@@ -244,6 +256,8 @@ impl Default for DedupOptions {
             cluster: Cluster::Direct,
             within: true,
             audit: 0,
+            min_length: 20,
+            min_count: 2,
             threads: None,
         }
     }
@@ -269,6 +283,16 @@ impl DedupOptions {
                 wrong("method containment decides the longest first: keep must be longest")
             }
             Method::Exact | Method::Containment => Ok(()),
+            _ if self.verify != Verify::Exact || self.cluster != Cluster::Direct => wrong(
+                "methods lines and paragraphs compare no rows: verify must be exact, cluster direct",
+            ),
+            _ if self.keep != Keep::First => wrong(
+                "methods lines and paragraphs leave what they remove where it is first: keep must be first",
+            ),
+            _ if self.min_count < 2 => {
+                wrong("min_count must be at least 2: what stands once is no repetition")
+            }
+            Method::Lines | Method::Paragraphs => Ok(()),
         }
     }
 

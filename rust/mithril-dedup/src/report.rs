@@ -5,6 +5,7 @@ use crate::banding::Banding;
 use crate::options::DedupOptions;
 #[cfg(doc)]
 use crate::options::Method;
+use crate::repeats::Repeats;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -48,6 +49,10 @@ pub struct Report {
     pub verified_pairs: u64,
     /// Of components: rows that were alike with so many others that further ones were not compared with them.
     pub left_out: u64,
+    /// What was removed within rows; absent but for [`Method::Lines`] and [`Method::Paragraphs`], for which
+    /// `removed` counts the rows of which nothing was left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repeats: Option<Repeats>,
     /// What comparing some documents with all others has shown; absent where it was not asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audit: Option<Audit>,
@@ -112,6 +117,10 @@ pub struct Files {
     pub input_bytes: u64,
     /// Files of a folder that are not text (they hold a NUL byte) and were left out.
     pub skipped_binary: u64,
+    /// The bytes of memory that the run was allowed.
+    pub memory: u64,
+    /// The bytes of texts that went to a temporary file; 0 where all was expected to fit into memory.
+    pub spooled_bytes: u64,
     /// The format of the surviving rows: `parquet` or `jsonl`.
     pub output_format: &'static str,
     /// The number of `part-*` files.

@@ -2,19 +2,56 @@
 
 use crate::banding::Banding;
 use crate::column::{self, Places, zeros};
-use crate::control::Control;
+use crate::control::{Control, Done};
 use crate::documents::Documents;
 use crate::error::Result;
 use crate::options::{DedupOptions, Verify};
+use crate::spill::{Columns, RowSpool, Rows, Spill};
 use mithril_core::{MinHashSignature, MinHasher};
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// Documents that are sketched before what they have become goes to temporary files.
+const BLOCK: usize = 1 << 16;
 
 /// What is kept of each document; documents are numbered by their position in keep order.
 pub(crate) struct Sketches {
-    /// `bands` band hashes for each document.
-    band_hashes: Vec<u64>,
-    bands: usize,
-    /// `permutations` values for each document, held only when signatures verify.
-    pub(crate) signatures: Vec<u64>,
+    bands: BandHashes,
+    pub(crate) signatures: Signatures,
+}
+
+/// The band hashes of all documents.
+enum BandHashes {
+    /// Row by row, so many each.
+    Held(Vec<u64>, usize),
+    Spilled(Columns),
+}
+
+/// The values of all documents, held only when signatures verify.
+#[derive(Debug)]
+pub(crate) enum Signatures {
+    /// Row by row, so many each.
+    Held(Vec<u64>, usize),
+    Spilled(Rows),
+}
+
+impl Signatures {
+    /// Those of no document.
+    pub(crate) fn none() -> Self {
+        Self::Held(Vec::new(), 0)
+    }
+
+    /// The signature of a document.
+    pub(crate) fn get(&self, position: u32) -> Cow<'_, [u64]> {
+        let position = position as usize;
+        match self {
+            Self::Held(values, width) => {
+                let range = position * width..(position + 1) * width;
+                Cow::Borrowed(values.get(range).unwrap_or_default())
+            }
+            Self::Spilled(rows) => Cow::Owned(rows.get(position)),
+        }
+    }
 }
 
 impl Sketches {
@@ -22,38 +59,116 @@ impl Sketches {
     pub(crate) fn make(
         documents: &Documents,
         rows: &[u32],
-        options: &DedupOptions,
-        banding: Banding,
+        (options, banding): (&DedupOptions, Banding),
+        spill: Option<&Spill>,
         control: Control,
     ) -> Result<Self> {
         let hasher = MinHasher::try_with_seed(options.permutations, options.seed)?;
-        let mut band_hashes = zeros(rows.len(), banding.bands)?;
         let keep_signatures = options.verify == Verify::Signature;
         let width = if keep_signatures { options.permutations } else { 0 };
-        let mut signatures = zeros(rows.len(), width)?;
-        let places = Places {
-            signatures: keep_signatures.then_some(&mut signatures),
-            bands: Some((banding, &mut band_hashes)),
+        let sketch =
+            |rows: &[u32], band_hashes: &mut [u64], values: &mut [u64], control: Control| {
+                let places = Places {
+                    signatures: keep_signatures.then_some(values),
+                    bands: Some((banding, band_hashes)),
+                };
+                column::sketch(&hasher, documents, rows, options.shingling, places, control)
+            };
+        let bands = banding.bands;
+        let Some(spill) = spill else {
+            let mut band_hashes = zeros(rows.len(), bands)?;
+            let mut values = zeros(rows.len(), width)?;
+            sketch(rows, &mut band_hashes, &mut values, control)?;
+            let signatures = Signatures::Held(values, width);
+            return Ok(Self { bands: BandHashes::Held(band_hashes, bands), signatures });
         };
-        column::sketch(&hasher, documents, rows, options.shingling, places, control)?;
-        Ok(Self { band_hashes, bands: banding.bands, signatures })
+        let columns = Columns::new(spill, rows.len(), bands)?;
+        let signatures = keep_signatures.then(|| RowSpool::new(spill, width)).transpose()?;
+        let mut band_hashes = zeros(BLOCK.min(rows.len()), bands)?;
+        let mut values = zeros(BLOCK.min(rows.len()), width)?;
+        control.begin("sketching", rows.len() as u64);
+        let progress = Done(control.progress);
+        let control = Control { progress: &progress, ..control };
+        for (block, rows) in rows.chunks(BLOCK).enumerate() {
+            let band_hashes = band_hashes.get_mut(..rows.len() * bands).unwrap_or_default();
+            let values = values.get_mut(..rows.len() * width).unwrap_or_default();
+            sketch(rows, band_hashes, values, control)?;
+            columns.write(block * BLOCK, band_hashes)?;
+            if let Some(signatures) = &signatures {
+                signatures.write(block * BLOCK, values)?;
+            }
+        }
+        let signatures = signatures.map(|spool| spool.finish().map(Signatures::Spilled));
+        let signatures = signatures.transpose()?.unwrap_or_else(Signatures::none);
+        Ok(Self { bands: BandHashes::Spilled(columns), signatures })
     }
 
     /// The number of bands.
     pub(crate) fn bands(&self) -> usize {
-        self.bands
+        match &self.bands {
+            BandHashes::Held(_, bands) => *bands,
+            BandHashes::Spilled(columns) => columns.columns(),
+        }
     }
 
     /// The number of documents.
     pub(crate) fn len(&self) -> usize {
-        self.band_hashes.len() / self.bands.max(1)
+        match &self.bands {
+            BandHashes::Held(hashes, bands) => hashes.len() / (*bands).max(1),
+            BandHashes::Spilled(columns) => columns.rows(),
+        }
     }
 
-    /// The band hashes of every document that has a shingle; one without falls into no bucket.
-    pub(crate) fn rows(&self) -> impl Iterator<Item = (u32, &[u64])> + '_ {
-        let rows = self.band_hashes.chunks_exact(self.bands.max(1));
-        (0_u32..)
-            .zip(rows)
-            .filter(|(_, row)| row.iter().any(|&hash| hash != MinHashSignature::EMPTY))
+    /// How many bands are worth while to be looked at together: those of which a document's hashes are near each
+    /// other.
+    pub(crate) fn bands_together(&self, most: usize) -> usize {
+        match &self.bands {
+            BandHashes::Held(..) => most,
+            BandHashes::Spilled(_) => 1,
+        }
+    }
+
+    /// The hashes of some bands, to be gone through.
+    pub(crate) fn in_bands(&self, bands: Range<usize>) -> Result<InBands<'_>> {
+        Ok(match &self.bands {
+            BandHashes::Held(hashes, width) => InBands::Held { hashes, width: *width, bands },
+            BandHashes::Spilled(columns) => {
+                InBands::Read(bands.map(|band| columns.column(band)).collect::<Result<_>>()?)
+            }
+        })
+    }
+}
+
+/// The hashes of some bands.
+pub(crate) enum InBands<'a> {
+    Held { hashes: &'a [u64], width: usize, bands: Range<usize> },
+    Read(Vec<Vec<u64>>),
+}
+
+impl InBands<'_> {
+    /// Calls `visit` with each document that has a shingle, the place of each band among these, and its hash. One
+    /// without falls into no bucket.
+    pub(crate) fn for_each(&self, mut visit: impl FnMut(u32, usize, u64)) {
+        match self {
+            Self::Held { hashes, width, bands } => {
+                for (document, hashes) in (0_u32..).zip(hashes.chunks_exact((*width).max(1))) {
+                    let hashes = hashes.get(bands.clone()).unwrap_or_default();
+                    for (band, &hash) in hashes.iter().enumerate() {
+                        if hash != MinHashSignature::EMPTY {
+                            visit(document, band, hash);
+                        }
+                    }
+                }
+            }
+            Self::Read(columns) => {
+                for (band, hashes) in columns.iter().enumerate() {
+                    for (document, &hash) in (0_u32..).zip(hashes) {
+                        if hash != MinHashSignature::EMPTY {
+                            visit(document, band, hash);
+                        }
+                    }
+                }
+            }
+        }
     }
 }

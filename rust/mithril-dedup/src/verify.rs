@@ -4,6 +4,7 @@ use crate::documents::Documents;
 use crate::error::Result;
 use crate::options::{DedupOptions, Method, Verify};
 use crate::shingle::Shingler;
+use crate::sketch::Signatures;
 use mithril_core::MinHasher;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,7 +21,9 @@ pub(crate) struct Verifier<'a> {
     /// The row of each position.
     rows: &'a [u32],
     options: &'a DedupOptions,
-    signatures: &'a [u64],
+    signatures: &'a Signatures,
+    /// How many bytes of shingle sets are held in each shard.
+    shard_bytes: usize,
     /// The shingle sets of documents that others are compared with.
     sets: Vec<Mutex<Shard>>,
 }
@@ -44,15 +47,18 @@ pub(crate) struct Comparer<'a> {
 }
 
 impl<'a> Verifier<'a> {
-    /// A verifier as the options say; `signatures` are needed for [`Verify::Signature`] alone.
+    /// A verifier as the options say; `signatures` are needed for [`Verify::Signature`] alone. `memory` is what the run
+    /// may take, if it is limited.
     pub(crate) fn new(
         documents: &'a Documents,
         rows: &'a [u32],
         options: &'a DedupOptions,
-        signatures: &'a [u64],
+        signatures: &'a Signatures,
+        memory: Option<u64>,
     ) -> Self {
         let sets = (0..SHARDS).map(|_| Mutex::default()).collect();
-        Self { documents, rows, options, signatures, sets }
+        let bytes = memory.map_or(CACHE_BYTES, |memory| CACHE_BYTES.min((memory / 8) as usize));
+        Self { documents, rows, options, signatures, shard_bytes: bytes / SHARDS, sets }
     }
 
     pub(crate) fn comparer(&'a self) -> Comparer<'a> {
@@ -80,11 +86,6 @@ impl<'a> Verifier<'a> {
         }
     }
 
-    fn signature(&self, position: u32) -> &[u64] {
-        let start = position as usize * self.options.permutations;
-        self.signatures.get(start..start + self.options.permutations).unwrap_or_default()
-    }
-
     fn text(&self, position: u32) -> &str {
         let row = self.rows.get(position as usize).copied().unwrap_or(u32::MAX);
         self.documents.text(row as usize).unwrap_or_default()
@@ -101,7 +102,7 @@ impl<'a> Verifier<'a> {
 
     fn hold(&self, position: u32, set: &Arc<[u64]>) {
         if let Some(mut shard) = self.shard(position) {
-            if shard.bytes > CACHE_BYTES / SHARDS {
+            if shard.bytes > self.shard_bytes {
                 *shard = Shard::default();
             }
             if shard.sets.insert(position, Arc::clone(set)).is_none() {
@@ -146,7 +147,8 @@ impl Comparer<'_> {
                 }
             }
             Verify::Signature => {
-                MinHasher::try_similarity(verifier.signature(document), verifier.signature(other))?
+                let signatures = verifier.signatures;
+                MinHasher::try_similarity(&signatures.get(document), &signatures.get(other))?
             }
             Verify::None => 1.0,
         })
@@ -160,7 +162,8 @@ impl Comparer<'_> {
             self.take(document);
             elements.extend_from_slice(&self.set);
         } else {
-            let values = self.verifier.signature(document).iter().zip(0_u64..);
+            let signature = self.verifier.signatures.get(document);
+            let values = signature.iter().zip(0_u64..);
             elements.extend(
                 values.map(|(value, place)| xxh3_64_with_seed(&value.to_le_bytes(), place)),
             );

@@ -1,13 +1,15 @@
 //! Deduplication from Python.
 
+use crate::index::PyMinHashIndex;
 use crate::table::PyTable;
 use crate::{column, error, interrupt, numpy_api};
+use arrow::array::{ArrayRef, LargeStringArray, RecordBatch};
 use mithril_core::{CallbackProgress, ConsoleProgress, NoopProgress, ProgressReporter};
 use mithril_dedup::{
-    Candidates, Control, DedupOptions, Deduplication, Deduplicator, Documents, Explanation,
-    FileOptions, Report,
+    Candidates, Control, DedupError, DedupOptions, Deduplication, Deduplicator, Documents,
+    Explanation, FileOptions, Method, Report,
 };
-use numpy::{IntoPyArray, PyArray1};
+use numpy::{PyArray1, PyReadonlyArray1, ToPyArray};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use serde::Serialize;
@@ -15,7 +17,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What a run over a column has found: the mask of rows that stay, the table of the others, the report as JSON.
 type Found<'py> = (Bound<'py, PyArray1<bool>>, PyTable, String);
@@ -38,23 +40,43 @@ pub(crate) fn deduplicate<'py>(
         return Err(error::of_kind(py, "invalid_argument", message));
     }
     let by = by.map(column::values).transpose()?;
-    let mut documents = against.map(column::documents).transpose()?.unwrap_or_default();
+    let index = against.and_then(|against| against.cast::<PyMinHashIndex>().ok());
+    let index = index.map(|index| index.get().get());
+    let texts = against.filter(|_| index.is_none());
+    let mut documents = texts.map(column::documents).transpose()?.unwrap_or_default();
     documents.become_references();
     let own = column::documents(column)?;
     documents.append(own).map_err(|error| error::to_python(py, &error))?;
     let (outcome, candidates) = run(py, &progress, |control| {
         let deduplicator = Deduplicator::try_new(options.clone())?;
+        let is_of_rows = !matches!(options.method, Method::Lines | Method::Paragraphs);
+        if !is_of_rows && index.is_none() {
+            return Ok((deduplicator.deduplicate(&documents, by.as_ref(), control)?, None));
+        }
+        if let Some(index) = &index {
+            let by = by.as_ref();
+            return Ok((deduplicator.deduplicate_against(&documents, index, by, control)?, None));
+        }
         let candidates = deduplicator.candidates(&documents, by.as_ref(), control)?;
         let outcome = deduplicator.decide(&documents, &candidates, options.threshold, control)?;
-        Ok((outcome, candidates))
+        Ok((outcome, Some(candidates)))
     })?;
-    Ok((found(py, outcome)?, PyDeduplication { options, documents, candidates }))
+    let found = found(py, &outcome, &documents)?;
+    Ok((found, PyDeduplication { options, documents, candidates, outcome }))
 }
 
-fn found(py: Python, outcome: Deduplication) -> PyResult<Found> {
-    let table = outcome.duplicates_batch().map_err(|error| error::to_python(py, &error))?;
+fn found<'py>(
+    py: Python<'py>,
+    outcome: &Deduplication,
+    documents: &Documents,
+) -> PyResult<Found<'py>> {
+    let table = match outcome.report.repeats {
+        Some(_) => outcome.repeats_batch(documents),
+        None => outcome.duplicates_batch(),
+    };
+    let table = table.map_err(|error| error::to_python(py, &error))?;
     let report = to_json(&outcome.report)?;
-    Ok((outcome.keep.into_pyarray(py), PyTable::new(table), report))
+    Ok((outcome.keep.to_pyarray(py), PyTable::new(table), report))
 }
 
 /// The texts of a run, and its candidates.
@@ -62,7 +84,9 @@ fn found(py: Python, outcome: Deduplication) -> PyResult<Found> {
 pub(crate) struct PyDeduplication {
     options: DedupOptions,
     documents: Documents,
-    candidates: Candidates,
+    /// None where no rows were compared, or where rows were compared with an index too.
+    candidates: Option<Candidates>,
+    outcome: Deduplication,
 }
 
 #[pymethods]
@@ -70,6 +94,18 @@ impl PyDeduplication {
     /// The text of a row, or of a reference.
     fn text(&self, row: usize, against: bool) -> Option<&str> {
         self.documents.text(if against { row } else { self.documents.references() + row })
+    }
+
+    /// The texts of the rows that this mask has, without what was removed within them.
+    fn texts(&self, py: Python, keep: PyReadonlyArray1<bool>) -> PyResult<PyTable> {
+        let keep = keep.as_array().to_vec();
+        let texts: LargeStringArray = py.detach(|| {
+            let kept = keep.iter().enumerate().filter(|(_, keep)| **keep);
+            kept.map(|(row, _)| self.outcome.text(&self.documents, row)).collect()
+        });
+        let texts: ArrayRef = Arc::new(texts);
+        let batch = RecordBatch::try_from_iter([("text", texts)]);
+        batch.map(PyTable::new).map_err(|error| PyValueError::new_err(error.to_string()))
     }
 
     /// What the texts of a row, and of another or a reference, have in common: Jaccard similarity, shingles of both,
@@ -102,9 +138,16 @@ impl PyDeduplication {
     ) -> PyResult<Found<'py>> {
         let outcome = run(py, &progress, |control| {
             let deduplicator = Deduplicator::try_new(self.options.clone())?;
-            deduplicator.decide(&self.documents, &self.candidates, threshold, control)
+            let candidates = self.candidates.as_ref().ok_or_else(|| {
+                DedupError::InvalidArgument(
+                    "rows were compared with an index too, which knows one threshold: run \
+                     deduplicate once more"
+                        .to_owned(),
+                )
+            })?;
+            deduplicator.decide(&self.documents, candidates, threshold, control)
         })?;
-        found(py, outcome)
+        found(py, &outcome, &self.documents)
     }
 }
 

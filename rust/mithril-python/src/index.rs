@@ -231,7 +231,8 @@ impl PyMinHashIndex {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn get(&self) -> Arc<MinHashIndex> {
+    /// The index as it is now.
+    pub(crate) fn get(&self) -> Arc<MinHashIndex> {
         Arc::clone(&self.lock())
     }
 

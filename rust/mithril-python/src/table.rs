@@ -11,7 +11,7 @@ use numpy::IntoPyArray;
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyKeyError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyCapsule, PyDict};
+use pyo3::types::{PyBytes, PyCapsule, PyDict, PyList};
 use pyo3_arrow::ffi::{ArrayIterator, to_stream_pycapsule};
 use std::sync::Arc;
 
@@ -109,6 +109,11 @@ impl PyTable {
                     column.as_boolean().iter().map(|value| value == Some(true)).collect();
                 values.into_pyarray(py).into_any()
             }
+            DataType::LargeUtf8 => {
+                let values = (0..column.len()).map(|row| value(py, column, row));
+                let values = PyList::new(py, values.collect::<PyResult<Vec<_>>>()?)?;
+                py.import("numpy")?.getattr("array")?.call1((values, "O"))?
+            }
             other => return Err(PyTypeError::new_err(format!("no array for a column of {other}"))),
         })
     }
@@ -129,6 +134,7 @@ fn value<'py>(py: Python<'py>, column: &ArrayRef, row: usize) -> PyResult<Bound<
         DataType::Int64 => column.as_primitive::<Int64Type>().value(row).into_bound_py_any(py),
         DataType::Float64 => column.as_primitive::<Float64Type>().value(row).into_bound_py_any(py),
         DataType::Boolean => column.as_boolean().value(row).into_bound_py_any(py),
+        DataType::LargeUtf8 => column.as_string::<i64>().value(row).into_bound_py_any(py),
         other => Err(PyTypeError::new_err(format!("no Python value for a column of {other}"))),
     }
 }

@@ -1,10 +1,11 @@
 //! Which files there are to read, and of which format.
 
-use crate::error::{DedupError, Result};
+use crate::error::{DedupError, Result, Source};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use walkdir::WalkDir;
@@ -20,6 +21,12 @@ pub enum InputFormat {
     Parquet,
     /// JSON lines; in folders and patterns only files with such a name.
     Jsonl,
+    /// Arrow IPC, files and streams; in folders and patterns only `.arrow`, `.ipc` and `.feather` files. Folders of
+    /// Hugging Face's `save_to_disk` hold such.
+    Arrow,
+    /// CSV with a first line of names, or with tabs if it is called `.tsv`; plain, `.gz` or `.zst`. All columns are
+    /// strings.
+    Csv,
     /// Text; in folders and patterns every file that is not binary.
     Text,
 }
@@ -28,6 +35,8 @@ pub enum InputFormat {
 pub(super) enum Format {
     Parquet,
     Jsonl,
+    Arrow,
+    Csv,
     Text,
 }
 
@@ -36,6 +45,8 @@ impl Format {
         match self {
             Self::Parquet => "parquet",
             Self::Jsonl => "jsonl",
+            Self::Arrow => "arrow",
+            Self::Csv => "csv",
             Self::Text => "text",
         }
     }
@@ -68,6 +79,18 @@ impl InputFile {
     }
 }
 
+/// Runs a call into a library that reads files; its errors, and panics that damaged files provoke in it,
+/// name the file.
+pub(super) fn guarded<T>(
+    file: &InputFile,
+    call: impl FnOnce() -> std::result::Result<T, Source>,
+) -> Result<T> {
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(outcome) => outcome.map_err(|source| DedupError::read(&file.path, source)),
+        Err(_) => Err(DedupError::read(&file.path, "damaged, or of a kind that is not supported")),
+    }
+}
+
 /// The files of a run in their order: that of the arguments, and by path within a folder.
 #[derive(Debug)]
 pub(super) struct Inputs {
@@ -79,8 +102,9 @@ pub(super) struct Inputs {
 /// What other tools leave in a folder of data beside the data.
 const NOT_DATA: [&str; 3] = ["_SUCCESS", "_metadata", "_common_metadata"];
 /// Tables that are read as text only when the user says so.
-const OTHER_TABLES: [&str; 9] =
-    ["arrow", "avro", "csv", "feather", "ipc", "orc", "tar", "tsv", "xlsx"];
+const OTHER_TABLES: [&str; 4] = ["avro", "orc", "tar", "xlsx"];
+/// What Hugging Face's `save_to_disk` leaves beside the data.
+const OF_DATASETS: [&str; 3] = ["state.json", "dataset_info.json", "dataset_dict.json"];
 /// How much of a file is looked at to tell text from binary, as git does.
 const SNIFFED: u64 = 8000;
 
@@ -126,6 +150,8 @@ impl Inputs {
         let nothing = match wanted {
             InputFormat::Parquet => Format::Parquet,
             InputFormat::Jsonl => Format::Jsonl,
+            InputFormat::Arrow => Format::Arrow,
+            InputFormat::Csv => Format::Csv,
             InputFormat::Auto | InputFormat::Text => Format::Text,
         };
         let format = formats.keys().next().copied().unwrap_or(nothing);
@@ -177,6 +203,8 @@ impl Search {
         let format = match self.wanted {
             InputFormat::Parquet => Format::Parquet,
             InputFormat::Jsonl => Format::Jsonl,
+            InputFormat::Arrow => Format::Arrow,
+            InputFormat::Csv => Format::Csv,
             InputFormat::Text => Format::Text,
             InputFormat::Auto if suffix.eq_ignore_ascii_case("json") => Format::Jsonl,
             InputFormat::Auto if OTHER_TABLES.contains(&suffix) => {
@@ -195,7 +223,12 @@ impl Search {
             let name = entry.file_name().to_string_lossy();
             let is_part = name.starts_with("part-");
             let own = !is_part && entry.path().parent().is_some_and(is_output);
-            entry.depth() == 0 || !(name.starts_with('.') || NOT_DATA.contains(&&*name) || own)
+            let is_dataset = entry.path().parent().is_some_and(is_dataset);
+            let beside = is_dataset
+                && (OF_DATASETS.contains(&&*name)
+                    || (name.starts_with("cache-") && name.ends_with(".arrow")));
+            let left_out = name.starts_with('.') || NOT_DATA.contains(&&*name) || own || beside;
+            entry.depth() == 0 || !left_out
         };
         for entry in WalkDir::new(folder)
             .follow_links(true)
@@ -207,7 +240,9 @@ impl Search {
                 let path = error.path().unwrap_or(folder).to_owned();
                 DedupError::read(&path, error)
             })?;
-            if entry.file_type().is_file() {
+            if entry.file_type().is_dir() {
+                check_dataset(entry.path())?;
+            } else if entry.file_type().is_file() {
                 self.inside(entry.into_path())?;
             }
         }
@@ -223,7 +258,12 @@ impl Search {
         let format = match (self.wanted, format) {
             (InputFormat::Auto | InputFormat::Parquet, Some(Format::Parquet)) => Format::Parquet,
             (InputFormat::Auto | InputFormat::Jsonl, Some(Format::Jsonl)) => Format::Jsonl,
-            (InputFormat::Parquet | InputFormat::Jsonl, _) => {
+            (InputFormat::Auto | InputFormat::Arrow, Some(Format::Arrow)) => Format::Arrow,
+            (InputFormat::Auto | InputFormat::Csv, Some(Format::Csv)) => Format::Csv,
+            (
+                InputFormat::Parquet | InputFormat::Jsonl | InputFormat::Arrow | InputFormat::Csv,
+                _,
+            ) => {
                 self.passed_over += 1;
                 return Ok(());
             }
@@ -309,6 +349,31 @@ pub(super) fn is_output(folder: &Path) -> bool {
     folder.join("report.json").is_file() && folder.join("duplicates.parquet").is_file()
 }
 
+/// Whether a folder, or one above it, was written by `save_to_disk` of Hugging Face's datasets.
+fn is_dataset(folder: &Path) -> bool {
+    let has = |name: &str| folder.join(name).is_file();
+    has("dataset_dict.json") || (has("state.json") && has("dataset_info.json"))
+}
+
+/// Refuses a saved dataset whose rows are not those of its files.
+fn check_dataset(folder: &Path) -> Result<()> {
+    let state = folder.join("state.json");
+    if !is_dataset(folder) || !state.is_file() {
+        return Ok(());
+    }
+    let text = fs::read_to_string(&state).map_err(|error| DedupError::read(&state, error))?;
+    let value: serde_json::Value =
+        serde_json::from_str(&text).map_err(|error| DedupError::read(&state, error))?;
+    let indices = value.get("_indices_files").and_then(serde_json::Value::as_array);
+    if indices.is_some_and(|files| !files.is_empty()) {
+        return Err(DedupError::InvalidArgument(format!(
+            "{}: its rows are chosen by indices; save what dataset.flatten_indices() returns",
+            folder.display()
+        )));
+    }
+    Ok(())
+}
+
 /// The format that a file's name tells, where it does.
 fn by_name(path: &Path) -> Option<Format> {
     let name = PathBuf::from(path.file_name()?.to_str()?.to_ascii_lowercase());
@@ -319,6 +384,8 @@ fn by_name(path: &Path) -> Option<Format> {
     match suffix(&name).as_deref() {
         Some("parquet" | "pq") if !compressed => Some(Format::Parquet),
         Some("jsonl" | "ndjson") => Some(Format::Jsonl),
+        Some("arrow" | "ipc" | "feather") if !compressed => Some(Format::Arrow),
+        Some("csv" | "tsv") => Some(Format::Csv),
         Some("json") if compressed => Some(Format::Jsonl),
         _ => None,
     }

@@ -9,15 +9,18 @@ mod line;
 mod record;
 
 use self::line::Lines;
+pub(super) use self::line::{decompressed, expected_bytes};
 use self::record::{Record, column_of};
 use super::OutputFormat;
 use super::input::InputFile;
 use super::output::OutputFolder;
 use super::rewrite::Rewrite;
 use super::scan::{Columns, Scan, starts};
+use super::sink::{Sink, Texts};
 use crate::control::Control;
-use crate::documents::{Documents, TextBuilder};
+use crate::documents::TextBuilder;
 use crate::error::{DedupError, Result};
+use crate::spill::Spill;
 use arrow::array::RecordBatch;
 use arrow::json::writer::{LineDelimited, WriterBuilder};
 use rayon::prelude::*;
@@ -25,10 +28,13 @@ use serde_json::Value;
 use std::io::Write;
 
 const ZSTD_LEVEL: i32 = 3;
+/// A guess at how long lines are, for how many rows there will be.
+const EXPECTED_LINE: u64 = 200;
 
 /// What the first pass brings back of one file.
 struct Scanned {
-    texts: TextBuilder,
+    texts: Vec<Texts>,
+    rows: usize,
     ids: Vec<Value>,
     bys: Vec<Value>,
     /// Whether a row has the text, id and keep column.
@@ -38,14 +44,21 @@ struct Scanned {
 }
 
 /// Reads the columns that decide, files in parallel.
-pub(super) fn scan(files: &[InputFile], columns: Columns, control: Control) -> Result<Scan> {
+pub(super) fn scan(
+    files: &[InputFile],
+    columns: Columns,
+    spill: &Spill,
+    control: Control,
+) -> Result<Scan> {
     control.begin("reading", files.iter().map(|file| file.size).sum());
-    let scanned: Vec<Scanned> =
-        files.par_iter().map(|file| scan_file(file, columns, control)).collect::<Result<_>>()?;
+    let bytes = files.iter().map(expected_bytes).sum();
+    let sink = Sink::new(spill, bytes, bytes / EXPECTED_LINE)?;
+    let scanned = files.par_iter().map(|file| scan_file(file, columns, &sink, control));
+    let scanned: Vec<Scanned> = scanned.collect::<Result<_>>()?;
 
     // A column may be absent from some rows, where it is null, but not from all.
     let wanted = [Some(columns.text), columns.id, columns.by];
-    let first = scanned.iter().position(|file| !file.names.is_empty() || !file.texts.is_empty());
+    let first = scanned.iter().position(|file| !file.names.is_empty() || file.rows > 0);
     for (index, column) in wanted.into_iter().enumerate() {
         let present = scanned.iter().any(|file| file.present.get(index) == Some(&true));
         if let (Some(column), Some(first), false) = (column, first, present) {
@@ -60,23 +73,25 @@ pub(super) fn scan(files: &[InputFile], columns: Columns, control: Control) -> R
             });
         }
     }
-    let starts = starts(scanned.iter().map(|file| file.texts.len()));
-    let mut documents = Documents::new();
-    let (mut ids, mut bys) = (Vec::new(), Vec::new());
+    let starts = starts(scanned.iter().map(|file| file.rows));
+    let (mut texts, mut ids, mut bys) = (Vec::new(), Vec::new(), Vec::new());
     for file in scanned {
-        documents.push_texts(file.texts)?;
+        texts.extend(file.texts);
         ids.extend(file.ids);
         bys.extend(file.bys);
     }
     let id = columns.id.map(|_| column_of(ids));
     let by = columns.by.map(|_| column_of(bys));
-    Ok(Scan { documents, id, by, starts })
+    let (documents, spooled) = sink.finish(texts)?;
+    Ok(Scan { documents, spooled, id, by, starts })
 }
 
-fn scan_file(file: &InputFile, columns: Columns, control: Control) -> Result<Scanned> {
+fn scan_file(file: &InputFile, columns: Columns, sink: &Sink, control: Control) -> Result<Scanned> {
     let mut lines = Lines::open(file, control)?;
+    let mut texts = TextBuilder::default();
     let mut scanned = Scanned {
-        texts: TextBuilder::default(),
+        texts: Vec::new(),
+        rows: 0,
         ids: Vec::new(),
         bys: Vec::new(),
         present: [false; 3],
@@ -85,19 +100,21 @@ fn scan_file(file: &InputFile, columns: Columns, control: Control) -> Result<Sca
     while let Some(line) = lines.next()? {
         let record =
             Record::parse(line.text, columns).map_err(|problem| line.error(file, problem))?;
-        if scanned.texts.is_empty() {
+        if scanned.rows == 0 {
             scanned.names = record::names(line.text);
         }
         for (seen, here) in scanned.present.iter_mut().zip(record.present()) {
             *seen |= here;
         }
         match record.text().map_err(|problem| line.error(file, problem))? {
-            None => scanned.texts.append_null(),
+            None => texts.append_null(),
             Some(bytes) => match String::from_utf8(bytes) {
-                Ok(text) => scanned.texts.append_str(&text),
-                Err(error) => scanned.texts.append_surrogates(error.into_bytes()),
+                Ok(text) => texts.append_str(&text),
+                Err(error) => texts.append_surrogates(error.into_bytes()),
             },
         }
+        scanned.rows += 1;
+        scanned.texts.extend(sink.built(&mut texts, false)?);
         let value = |value: std::result::Result<Value, String>| {
             value.map_err(|problem| line.error(file, problem))
         };
@@ -108,13 +125,15 @@ fn scan_file(file: &InputFile, columns: Columns, control: Control) -> Result<Sca
             scanned.bys.push(value(record.by())?);
         }
     }
+    scanned.texts.extend(sink.built(&mut texts, true)?);
     Ok(scanned)
 }
 
 /// Writes the rows of each file that stay, files in parallel.
 pub(super) fn rewrite(rewrite: Rewrite) -> Result<()> {
     let quiet = Control { progress: &mithril_core::NoopProgress, ..rewrite.control };
-    let survivors = |index: usize, file| Survivors::open(file, rewrite.keep_of(index), quiet);
+    let quiet = Rewrite { control: quiet, ..rewrite };
+    let survivors = |index: usize, file| Survivors::open(file, quiet, index);
     let schema = match rewrite.format {
         OutputFormat::Jsonl => None,
         OutputFormat::Parquet => Some(convert::infer_schema(rewrite.files(), survivors)?),
@@ -184,27 +203,35 @@ fn write_lines(
     })
 }
 
-/// The lines of a file whose rows stay.
+/// The lines of a file whose rows stay, without what was removed within their texts.
 struct Survivors<'a> {
     lines: Lines<'a>,
     file: &'a InputFile,
-    keep: std::slice::Iter<'a, bool>,
+    rewrite: Rewrite<'a>,
+    rows: std::ops::Range<usize>,
+    /// The line that was given last, if something was removed within it.
+    edited: String,
 }
 
 impl<'a> Survivors<'a> {
-    fn open(file: &'a InputFile, keep: &'a [bool], control: Control<'a>) -> Result<Self> {
-        Ok(Self { lines: Lines::open(file, control)?, file, keep: keep.iter() })
+    fn open(file: &'a InputFile, rewrite: Rewrite<'a>, index: usize) -> Result<Self> {
+        let lines = Lines::open(file, rewrite.control)?;
+        Ok(Self { lines, file, rewrite, rows: rewrite.scan.rows(index), edited: String::new() })
     }
 
     fn next(&mut self) -> Result<Option<line::Line<'_>>> {
-        for &keep in self.keep.by_ref() {
-            if keep {
-                let line = self.lines.next()?;
-                return line
-                    .map(Some)
-                    .ok_or_else(|| DedupError::InputChanged { file: self.file.path.clone() });
+        let Rewrite { scan, outcome, text_column, .. } = self.rewrite;
+        for row in self.rows.by_ref() {
+            if outcome.keep.get(row) != Some(&true) {
+                self.lines.next()?;
+                continue;
             }
-            self.lines.next()?;
+            let changed = || DedupError::InputChanged { file: self.file.path.clone() };
+            let line = self.lines.next()?.ok_or_else(changed)?;
+            let text = scan.documents.text(row).and_then(|text| outcome.edited(row, text));
+            let Some(text) = text else { return Ok(Some(line)) };
+            self.edited = record::with_text(line.text, text_column, &text).ok_or_else(changed)?;
+            return Ok(Some(line.with_text(&self.edited)));
         }
         Ok(None)
     }

@@ -8,6 +8,8 @@ use crate::error::{DedupError, Result};
 use crate::explain::Explanation;
 use crate::index::MinHashIndex;
 use crate::options::DedupOptions;
+use crate::repeats::Unit;
+use crate::spill::Spill;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{Float64Type, Int64Type};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -71,6 +73,13 @@ pub fn explain_removed(output: &Path, id: &str, control: Control) -> Result<Remo
     let text = fs::read_to_string(&report).map_err(|error| DedupError::read(&report, error))?;
     let said: Said =
         serde_json::from_str(&text).map_err(|error| DedupError::read(&report, error))?;
+    if Unit::of(said.options.method).is_some() {
+        return Err(DedupError::InvalidArgument(format!(
+            "{}: that run removed what stands within rows, and compared no rows; duplicates.parquet says what went, \
+             and where it stays",
+            output.display()
+        )));
+    }
     let Some(found) = find(&output.join("duplicates.parquet"), id)? else {
         return Err(DedupError::InvalidArgument(format!(
             "no row with the id {id} was removed: it stayed, or there is none"
@@ -86,7 +95,8 @@ pub fn explain_removed(output: &Path, id: &str, control: Control) -> Result<Remo
     let read = |(id, row, file): (String, u64, PathBuf), format| -> Result<NamedRow> {
         let inputs = Inputs::find(&[&file], format)?;
         let columns = Columns { text: &said.files.text_column, id: None, by: None };
-        let Scan { documents, .. } = scan_inputs(&inputs, columns, control)?;
+        let spill = Spill::new(&std::env::temp_dir(), u64::MAX);
+        let Scan { documents, .. } = scan_inputs(&inputs, columns, &spill, control)?;
         let Some(text) = documents.text(row as usize) else {
             return Err(DedupError::read(&file, format!("it has no text in row {row} any more")));
         };

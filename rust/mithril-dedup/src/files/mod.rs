@@ -12,7 +12,9 @@ mod parquet;
 mod references;
 mod rewrite;
 mod scan;
+mod sink;
 mod table;
+mod tables;
 mod text;
 mod texts;
 
@@ -25,6 +27,7 @@ use crate::deduplicator::Deduplicator;
 use crate::error::{DedupError, Result};
 use crate::options::{DedupOptions, Keep};
 use crate::report::{Files, Report};
+use crate::spill::{LEAST_MEMORY, Spill, of_the_machine};
 use input::{Format, Inputs};
 use output::OutputFolder;
 use references::References;
@@ -74,6 +77,11 @@ pub struct FileOptions {
     /// same formats as inputs, and with the same text column. Or folders of a
     /// [`MinHashIndex`](crate::MinHashIndex): rows that it estimates to be like one of its documents go.
     pub against: Vec<PathBuf>,
+    /// The bytes of memory that the run may take; half of what the machine has when `None`. Texts and band hashes
+    /// that may not fit go to temporary files. Never changes the result.
+    pub memory: Option<u64>,
+    /// Where temporary files are; beside the output when `None`. Nothing is left of them however the run ends.
+    pub temp_dir: Option<PathBuf>,
     /// Whether an output folder of an earlier run is replaced.
     pub overwrite: bool,
 }
@@ -88,6 +96,8 @@ impl Default for FileOptions {
             input_format: InputFormat::Auto,
             output_format: None,
             against: Vec::new(),
+            memory: None,
+            temp_dir: None,
             overwrite: false,
         }
     }
@@ -96,8 +106,8 @@ impl Default for FileOptions {
 /// Removes near-duplicates from files.
 ///
 /// Each of `inputs` is a file, a folder (searched through all its folders) or a glob pattern, of
-/// Parquet, of JSON lines (plain, `.gz`, `.zst`) or of text files, each of which is a document with
-/// the columns `path` and `text`. `output` becomes a folder with
+/// Parquet, of JSON lines or CSV (plain, `.gz`, `.zst`), of Arrow IPC or of text files, each of which is a
+/// document with the columns `path` and `text`. `output` becomes a folder with
 ///
 /// - `part-NNNNN.parquet` or `part-NNNNN.jsonl.zst`: the surviving rows of the input file with that
 ///   number, every column as it came (text files are written together);
@@ -147,12 +157,13 @@ fn run<P: AsRef<Path>>(
                 .to_owned(),
         ));
     }
-    let deduplicator = Deduplicator::try_new(options.dedup.clone())?;
+    let mut deduplicator = Deduplicator::try_new(options.dedup.clone())?;
     let inputs = Inputs::find(inputs, options.input_format)?;
     let folder = OutputFolder::begin(output, &inputs, options.overwrite)?;
+    let spill = options.spill(folder.parent())?;
     let output_format = options.output_format.unwrap_or(match inputs.format {
         Format::Jsonl => OutputFormat::Jsonl,
-        Format::Parquet | Format::Text => OutputFormat::Parquet,
+        Format::Parquet | Format::Arrow | Format::Csv | Format::Text => OutputFormat::Parquet,
     });
 
     let columns = Columns {
@@ -161,9 +172,11 @@ fn run<P: AsRef<Path>>(
         by: options.keep_column.as_deref(),
     };
     let (mut references, scan) = deduplicator.threads().install(|| {
-        let references = References::read(options, control)?;
-        Ok::<_, DedupError>((references, scan_inputs(&inputs, columns, control)?))
+        let references = References::read(options, &spill, control)?;
+        Ok::<_, DedupError>((references, scan_inputs(&inputs, columns, &spill, control)?))
     })?;
+    let spooled = [references.spooled(), scan.spooled].into_iter().flatten().reduce(|a, b| a + b);
+    deduplicator.set_spill(spooled.is_some().then(|| spill.clone()));
     if !options.dedup.within && references.are_none() {
         return Err(DedupError::InvalidArgument(
             "without within, rows are compared with those of against alone, and there are none"
@@ -187,14 +200,15 @@ fn run<P: AsRef<Path>>(
         let rewrite = Rewrite {
             inputs: &inputs,
             scan: &scan,
-            keep: &outcome.keep,
+            text_column: &options.text_column,
+            outcome: &outcome,
             format: output_format,
             folder: &folder,
             control,
         };
         let parts = rewrite.run()?;
         let tables = table::Rows { inputs: &inputs, scan: &scan, references: &references };
-        table::write_duplicates(tables, &outcome.duplicates, &folder)?;
+        table::write(tables, &outcome, &folder)?;
         Ok::<_, DedupError>(parts)
     })?;
 
@@ -209,6 +223,8 @@ fn run<P: AsRef<Path>>(
         against_files: references.names(),
         input_bytes: inputs.files.iter().map(|file| file.size).sum(),
         skipped_binary: inputs.skipped_binary,
+        memory: spill.memory(),
+        spooled_bytes: spooled.unwrap_or(0),
         output_format: output_format.name(),
         parts,
         output_bytes: folder.size()?,
@@ -223,10 +239,36 @@ fn run<P: AsRef<Path>>(
 }
 
 /// Reads the columns that decide.
-fn scan_inputs(inputs: &Inputs, columns: Columns, control: Control) -> Result<Scan> {
+fn scan_inputs(inputs: &Inputs, columns: Columns, spill: &Spill, control: Control) -> Result<Scan> {
     match inputs.format {
-        Format::Parquet => parquet::scan(&inputs.files, columns, control),
-        Format::Jsonl => jsonl::scan(&inputs.files, columns, control),
-        Format::Text => text::scan(&inputs.files, columns, control),
+        Format::Parquet => parquet::scan(&inputs.files, columns, spill, control),
+        Format::Jsonl => jsonl::scan(&inputs.files, columns, spill, control),
+        Format::Arrow | Format::Csv => {
+            tables::scan((inputs.format, &inputs.files), columns, spill, control)
+        }
+        Format::Text => text::scan(&inputs.files, columns, spill, control),
+    }
+}
+
+impl FileOptions {
+    /// Where what does not fit into memory goes, if nothing else is said beside the output.
+    fn spill(&self, beside: &Path) -> Result<Spill> {
+        let folder = self.temp_dir.as_deref().unwrap_or(beside);
+        if !folder.is_dir() {
+            return Err(DedupError::InvalidArgument(format!(
+                "{}, for temporary files, is no folder",
+                folder.display()
+            )));
+        }
+        let memory = match self.memory {
+            Some(memory) if memory < LEAST_MEMORY => {
+                return Err(DedupError::InvalidArgument(format!(
+                    "memory must be at least 64 MiB ({LEAST_MEMORY} bytes), not {memory} bytes"
+                )));
+            }
+            Some(memory) => memory,
+            None => of_the_machine().map_or(u64::MAX, |memory| memory / 2).max(LEAST_MEMORY),
+        };
+        Ok(Spill::new(folder, memory))
     }
 }

@@ -57,6 +57,11 @@ impl OutputFolder {
         }
     }
 
+    /// The folder that it is in.
+    pub(super) fn parent(&self) -> &Path {
+        self.target.parent().unwrap_or(Path::new("/"))
+    }
+
     /// Makes a file; what `write` writes to it is on the disk when this returns.
     pub(super) fn file(
         &self,

@@ -2,15 +2,16 @@
 
 mod int96;
 
-use super::input::InputFile;
+use super::input::{InputFile, guarded};
 use super::output::OutputFolder;
-use super::rewrite::Rewrite;
+use super::rewrite::{Rewrite, survivors, without_repeats};
 use super::scan::{Columns, Scan, concat_column, starts};
+use super::sink::{Sink, Texts};
 use crate::control::Control;
 use crate::documents::Documents;
 use crate::error::{DedupError, Result};
-use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
-use arrow::compute::filter_record_batch;
+use crate::spill::Spill;
+use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
@@ -19,25 +20,30 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::arrow::arrow_writer::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::metadata::KeyValue;
+use parquet::file::metadata::{KeyValue, RowGroupMetaData};
 use parquet::file::properties::WriterProperties;
 use rayon::prelude::*;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-/// The size of a batch in memory that is aimed at, far from the 2 GiB that a string array can hold.
-const BATCH_BYTES: usize = 64 << 20;
+/// The size of a batch in memory that is aimed at: little beside what a run may take, and far from the 2 GiB that a
+/// string array can hold.
+const BATCH_BYTES: usize = 16 << 20;
 const BATCH_ROWS: usize = 8192;
 /// Small enough that readers can hold a row group, large enough to compress well.
-const ROW_GROUP_BYTES: usize = 256 << 20;
+const ROW_GROUP_BYTES: usize = 64 << 20;
 
 /// Reads the columns that decide, row groups in parallel.
-pub(super) fn scan(files: &[InputFile], columns: Columns, control: Control) -> Result<Scan> {
+pub(super) fn scan(
+    files: &[InputFile],
+    columns: Columns,
+    spill: &Spill,
+    control: Control,
+) -> Result<Scan> {
     let metadata: Vec<ArrowReaderMetadata> = files
         .par_iter()
         .map(|file| as_views(file, &load(file)?, columns.text))
         .collect::<Result<_>>()?;
-    let mut groups = Vec::new();
+    let (mut groups, mut text_bytes) = (Vec::new(), 0);
     let mut lengths = Vec::with_capacity(files.len());
     for (file, metadata) in files.iter().zip(&metadata) {
         let indices = find_columns(file, metadata.schema(), columns)?;
@@ -45,34 +51,35 @@ pub(super) fn scan(files: &[InputFile], columns: Columns, control: Control) -> R
         for (group, contents) in metadata.metadata().row_groups().iter().enumerate() {
             let rows = usize::try_from(contents.num_rows()).unwrap_or(0);
             let bytes = u64::try_from(contents.compressed_size()).unwrap_or(0);
+            let text = indices[0].and_then(|root| text_size(metadata, contents, root));
+            text_bytes += text.unwrap_or(bytes);
             groups.push(RowGroup { file, metadata, group, indices, first_row, bytes });
             first_row += rows;
         }
         lengths.push(first_row);
     }
     control.begin("reading", groups.iter().map(|group| group.bytes).sum());
-    let read: Vec<[Vec<ArrayRef>; 3]> = groups
+    let sink = Sink::new(spill, text_bytes, lengths.iter().map(|&rows| rows as u64).sum())?;
+    let read: Vec<Read> = groups
         .par_iter()
         .map(|group| {
             control.check()?;
-            let columns = group.read(columns)?;
+            let columns = group.read(columns, &sink)?;
             control.advance(group.bytes)?;
             Ok(columns)
         })
         .collect::<Result<_>>()?;
 
-    let mut documents = Documents::new();
-    let (mut ids, mut bys) = (Vec::new(), Vec::new());
-    for [texts, id, by] in read {
-        for text in &texts {
-            documents.push(text)?;
-        }
+    let (mut all, mut ids, mut bys) = (Vec::new(), Vec::new(), Vec::new());
+    for Read { texts, id, by } in read {
+        all.extend(texts);
         ids.extend(id);
         bys.extend(by);
     }
+    let (documents, spooled) = sink.finish(all)?;
     let id = concat_column(columns.id.unwrap_or_default(), &ids)?;
     let by = concat_column(columns.by.unwrap_or_default(), &bys)?;
-    Ok(Scan { documents, id, by, starts: starts(lengths) })
+    Ok(Scan { documents, spooled, id, by, starts: starts(lengths) })
 }
 
 /// Writes the rows of each file that stay, as they came, files in parallel.
@@ -81,11 +88,10 @@ pub(super) fn rewrite(rewrite: Rewrite) -> Result<()> {
         let (scan, keep) = (rewrite.scan, rewrite.keep_of(index));
         let metadata = load(file)?;
         let schema = metadata.schema().clone();
-        let texts = scan.rows(index).filter_map(|row| scan.documents.text(row));
-        let text_bytes = texts.map(str::len).sum::<usize>();
+        let text_bytes = scan.rows(index).map(|row| scan.documents.length(row)).sum::<usize>();
         let groups = 0..metadata.metadata().num_row_groups();
         let batches = groups.map(|group| {
-            let rows = batch_rows(&metadata, group).min(rows_of_bytes(text_bytes, keep.len()));
+            let rows = rows_of_bytes(text_bytes, keep.len()).min(batch_rows(&metadata, group));
             let handle = file.open()?;
             let metadata = metadata.clone();
             // One reader a row group: a batch over several would merge their dictionaries, which
@@ -95,7 +101,13 @@ pub(super) fn rewrite(rewrite: Rewrite) -> Result<()> {
                 Ok(builder.with_row_groups(vec![group]).with_batch_size(rows).build()?)
             })
         });
-        let batches = survivors(file, batches, keep, rewrite.control);
+        let mut row = scan.rows(index).start;
+        let batches = all_batches(file, batches, rewrite.control).map(|batch| {
+            let batch = without_repeats(rewrite, file, row, batch?)?;
+            row += batch.num_rows();
+            Ok(batch)
+        });
+        let batches = survivors(file, batches, keep);
         rewrite.write_part(index, &schema, batches)?;
         rewrite.control.advance(1)
     })
@@ -150,20 +162,30 @@ struct RowGroup<'a> {
     bytes: u64,
 }
 
+/// What was read of a row group, in chunks.
+#[derive(Default)]
+struct Read {
+    texts: Vec<Texts>,
+    id: Vec<ArrayRef>,
+    by: Vec<ArrayRef>,
+}
+
 impl RowGroup<'_> {
-    /// The chunks of the text, id and keep columns.
-    fn read(&self, columns: Columns) -> Result<[Vec<ArrayRef>; 3]> {
-        let wanted = [Some(columns.text), columns.id, columns.by];
-        let mut read: [Vec<ArrayRef>; 3] = Default::default();
+    /// Reads the text, id and keep columns.
+    fn read(&self, columns: Columns, sink: &Sink) -> Result<Read> {
+        let mut read = Read::default();
         let batch_rows = batch_rows(self.metadata, self.group);
         let mut batches = self.batches(0, batch_rows)?;
         let mut row = 0;
         while let Some(batch) = guarded(self.file, || Ok(batches.next().transpose()?))
             .map_err(|error| self.find_bad_row(row, batch_rows).unwrap_or(error))?
         {
-            for (chunks, name) in read.iter_mut().zip(wanted) {
-                chunks.extend(name.and_then(|name| batch.column_by_name(name)).cloned());
+            let column = |name: &str| batch.column_by_name(name).cloned();
+            if let Some(texts) = column(columns.text) {
+                read.texts.push(sink.array(texts)?);
             }
+            read.id.extend(columns.id.and_then(column));
+            read.by.extend(columns.by.and_then(column));
             row += batch.num_rows();
         }
         Ok(read)
@@ -240,20 +262,8 @@ fn read_as(
     guarded(file, || Ok(ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options)?))
 }
 
-/// Runs a call into the Parquet library; its errors, and panics that damaged files provoke in it,
-/// name the file.
-fn guarded<T>(
-    file: &InputFile,
-    call: impl FnOnce() -> std::result::Result<T, crate::error::Source>,
-) -> Result<T> {
-    match catch_unwind(AssertUnwindSafe(call)) {
-        Ok(outcome) => outcome.map_err(|source| DedupError::read(&file.path, source)),
-        Err(_) => Err(DedupError::read(&file.path, "damaged, or of a kind that is not supported")),
-    }
-}
-
 /// Where the wanted columns are among the file's.
-fn find_columns(
+pub(super) fn find_columns(
     file: &InputFile,
     schema: &SchemaRef,
     columns: Columns,
@@ -277,6 +287,13 @@ fn find_columns(
     Ok([Some(text), columns.id.map(find).transpose()?, columns.by.map(find).transpose()?])
 }
 
+/// The bytes of a column of strings in a row group, once they are decompressed.
+fn text_size(metadata: &ArrowReaderMetadata, group: &RowGroupMetaData, root: usize) -> Option<u64> {
+    let schema = metadata.parquet_schema();
+    let leaf = (0..group.num_columns()).find(|&leaf| schema.get_column_root_idx(leaf) == root)?;
+    u64::try_from(group.column(leaf).uncompressed_size()).ok()
+}
+
 /// How many rows of a row group make a batch of a reasonable size.
 fn batch_rows(metadata: &ArrowReaderMetadata, group: usize) -> usize {
     let group = metadata.metadata().row_groups().get(group);
@@ -290,11 +307,10 @@ fn rows_of_bytes(bytes: usize, rows: usize) -> usize {
     (BATCH_BYTES / bytes_per_row.max(1)).clamp(1, BATCH_ROWS)
 }
 
-/// The rows of each batch that stay; batches of which none does are left out.
-fn survivors<'a>(
+/// The batches of all readers.
+fn all_batches<'a>(
     file: &'a InputFile,
     mut readers: impl Iterator<Item = Result<ParquetRecordBatchReader>> + 'a,
-    keep: &'a [bool],
     control: Control<'a>,
 ) -> impl Iterator<Item = Result<RecordBatch>> + 'a {
     let mut current: Option<ParquetRecordBatchReader> = None;
@@ -312,21 +328,5 @@ fn survivors<'a>(
             };
         }
     };
-    let mut rest = keep;
-    let mut next_kept = move || -> Result<Option<RecordBatch>> {
-        while let Some(batch) = next()? {
-            let changed = || DedupError::InputChanged { file: file.path.clone() };
-            let (mask, after) = rest.split_at_checked(batch.num_rows()).ok_or_else(changed)?;
-            rest = after;
-            if mask.iter().all(|&keep| keep) {
-                return Ok(Some(batch));
-            }
-            if mask.contains(&true) {
-                let mask = BooleanArray::from(mask.to_vec());
-                return Ok(Some(filter_record_batch(&batch, &mask)?));
-            }
-        }
-        Ok(None)
-    };
-    std::iter::from_fn(move || next_kept().transpose())
+    std::iter::from_fn(move || next().transpose())
 }

@@ -7,8 +7,9 @@ use crate::control::Control;
 use crate::deduplicator::Duplicate;
 use crate::documents::Documents;
 use crate::error::{DedupError, Result};
-use crate::index::MinHashIndex;
+use crate::index::{MinHashIndex, MostSimilar};
 use crate::options::Method;
+use crate::spill::Spill;
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
@@ -29,7 +30,7 @@ pub(super) struct Place {
 }
 
 impl References {
-    pub(super) fn read(options: &FileOptions, control: Control) -> Result<Self> {
+    pub(super) fn read(options: &FileOptions, spill: &Spill, control: Control) -> Result<Self> {
         let (mut files, mut indexes) = (Vec::new(), Vec::new());
         for path in &options.against {
             match MinHashIndex::open_folder(path) {
@@ -46,7 +47,7 @@ impl References {
         let read = || {
             let inputs = Inputs::find(&files, InputFormat::Auto)?;
             let columns = Columns { text: &options.text_column, id: None, by: None };
-            let scan = scan_inputs(&inputs, columns, control)?;
+            let scan = scan_inputs(&inputs, columns, spill, control)?;
             Ok::<_, DedupError>((inputs, scan))
         };
         let read = (!files.is_empty()).then(read).transpose()?;
@@ -73,39 +74,19 @@ impl References {
         threshold: f64,
         control: Control,
     ) -> Result<Vec<Duplicate>> {
-        for (path, index) in &self.indexes {
-            let chosen_for = index.options().threshold;
-            if threshold < chosen_for {
-                return Err(DedupError::InvalidArgument(format!(
-                    "the bands of the index {} were chosen for a threshold of {chosen_for}: below it, at \
-                     {threshold}, it finds too little",
-                    path.display()
-                )));
-            }
-        }
         let mut numbers: HashMap<(usize, u64), usize> = HashMap::new();
-        let mut best: BTreeMap<usize, (f64, usize, u64)> = BTreeMap::new();
-        for (at, (_, index)) in self.indexes.iter().enumerate() {
-            let found = index.query_batch(rows, Some(threshold), control)?;
-            for (row, bounds) in found.offsets.windows(2).enumerate() {
-                let &[start, end] = bounds else { continue };
-                let first = (found.similarities.get(start), found.ids.get(start));
-                let (Some(&similarity), Some(&id)) = first else { continue };
-                let is_better = best.get(&row).is_none_or(|other| similarity > other.0);
-                if start < end && is_better {
-                    best.insert(row, (similarity, at, id));
+        let mut best: BTreeMap<usize, (usize, MostSimilar)> = BTreeMap::new();
+        for (at, (path, index)) in self.indexes.iter().enumerate() {
+            let name = format!("the index {}", path.display());
+            for found in index.most_similar(&name, rows, threshold, control)? {
+                if best.get(&found.row).is_none_or(|other| found.similarity > other.1.similarity) {
+                    best.insert(found.row, (at, found));
                 }
             }
         }
         let first = self.files_hold();
         let mut duplicates = Vec::with_capacity(best.len());
-        for (row, (similarity, at, id)) in best {
-            if i64::try_from(id).is_err() {
-                return Err(DedupError::InvalidArgument(format!(
-                    "a row is like document {id} of an index, and the table has ids up to {}",
-                    i64::MAX
-                )));
-            }
+        for (row, (at, MostSimilar { id, similarity, .. })) in best {
             let number = *numbers.entry((at, id)).or_insert_with(|| {
                 self.matches.push((at, id));
                 first + self.matches.len() - 1
@@ -119,6 +100,11 @@ impl References {
             });
         }
         Ok(duplicates)
+    }
+
+    /// The bytes of texts in a temporary file, if they are in one.
+    pub(super) fn spooled(&self) -> Option<u64> {
+        self.read.as_ref().and_then(|(_, scan)| scan.spooled)
     }
 
     /// The number of documents in indexes.

@@ -3,10 +3,12 @@
 use super::input::{Format, InputFile, Inputs};
 use super::output::OutputFolder;
 use super::scan::Scan;
-use super::{OutputFormat, jsonl, parquet, text};
+use super::{OutputFormat, jsonl, parquet, tables, text};
 use crate::control::Control;
-use crate::error::Result;
-use arrow::array::RecordBatch;
+use crate::deduplicator::Deduplication;
+use crate::error::{DedupError, Result};
+use arrow::array::{BooleanArray, LargeStringArray, RecordBatch};
+use arrow::compute::{CastOptions, cast_with_options, filter_record_batch};
 use arrow::datatypes::SchemaRef;
 
 /// What every writer of surviving rows needs.
@@ -14,8 +16,9 @@ use arrow::datatypes::SchemaRef;
 pub(super) struct Rewrite<'a> {
     pub(super) inputs: &'a Inputs,
     pub(super) scan: &'a Scan,
-    /// For each row over all inputs whether it stays.
-    pub(super) keep: &'a [bool],
+    pub(super) text_column: &'a str,
+    /// Which rows stay, and what was removed within them.
+    pub(super) outcome: &'a Deduplication,
     pub(super) format: OutputFormat,
     pub(super) folder: &'a OutputFolder,
     pub(super) control: Control<'a>,
@@ -30,6 +33,7 @@ impl<'a> Rewrite<'a> {
             Format::Parquet => parquet::rewrite(self)?,
             Format::Jsonl => jsonl::rewrite(self)?,
             Format::Text => text::rewrite(self)?,
+            Format::Arrow | Format::Csv => tables::rewrite(self)?,
         }
         Ok(parts)
     }
@@ -40,7 +44,7 @@ impl<'a> Rewrite<'a> {
 
     /// For each row of a file whether it stays.
     pub(super) fn keep_of(&self, file: usize) -> &'a [bool] {
-        self.keep.get(self.scan.rows(file)).unwrap_or_default()
+        self.outcome.keep.get(self.scan.rows(file)).unwrap_or_default()
     }
 
     /// Writes batches of one schema as the part of this number.
@@ -58,4 +62,54 @@ impl<'a> Rewrite<'a> {
             OutputFormat::Jsonl => jsonl::write_batches(index, batches, self.folder),
         }
     }
+}
+
+/// A batch that begins at `row`, without what was removed within its texts.
+pub(super) fn without_repeats(
+    rewrite: Rewrite,
+    file: &InputFile,
+    row: usize,
+    batch: RecordBatch,
+) -> Result<RecordBatch> {
+    let rows = row..row + batch.num_rows();
+    if rewrite.outcome.repeats_of(rows.clone()).is_empty() {
+        return Ok(batch);
+    }
+    let changed = || DedupError::InputChanged { file: file.path.clone() };
+    let schema = batch.schema();
+    let (at, field) = schema.column_with_name(rewrite.text_column).ok_or_else(changed)?;
+    let (_, mut columns, _) = batch.into_parts();
+    let column = columns.get_mut(at).ok_or_else(changed)?;
+    let texts: LargeStringArray =
+        rows.map(|row| rewrite.outcome.text(&rewrite.scan.documents, row)).collect();
+    // A dictionary may have too few keys for texts that were the same and are not now.
+    let options = CastOptions { safe: false, ..CastOptions::default() };
+    *column = cast_with_options(&texts, field.data_type(), &options)
+        .map_err(|error| DedupError::write(&file.path, error))?;
+    Ok(RecordBatch::try_new(schema, columns)?)
+}
+
+/// The rows of each batch that stay; batches of which none does are left out.
+pub(super) fn survivors<'a>(
+    file: &'a InputFile,
+    mut batches: impl Iterator<Item = Result<RecordBatch>> + 'a,
+    keep: &'a [bool],
+) -> impl Iterator<Item = Result<RecordBatch>> + 'a {
+    let mut rest = keep;
+    let mut next_kept = move || -> Result<Option<RecordBatch>> {
+        while let Some(batch) = batches.next().transpose()? {
+            let changed = || DedupError::InputChanged { file: file.path.clone() };
+            let (mask, after) = rest.split_at_checked(batch.num_rows()).ok_or_else(changed)?;
+            rest = after;
+            if mask.iter().all(|&keep| keep) {
+                return Ok(Some(batch));
+            }
+            if mask.contains(&true) {
+                let mask = BooleanArray::from(mask.to_vec());
+                return Ok(Some(filter_record_batch(&batch, &mask)?));
+            }
+        }
+        Ok(None)
+    };
+    std::iter::from_fn(move || next_kept().transpose())
 }

@@ -17,6 +17,8 @@ pub(super) struct Columns<'a> {
 /// The columns that decide, over all files.
 pub(super) struct Scan {
     pub(super) documents: Documents,
+    /// The bytes of texts in a temporary file, if they are in one.
+    pub(super) spooled: Option<u64>,
     /// The column that names rows, when one was asked for.
     pub(super) id: Option<ArrayRef>,
     /// The column that `keep` compares by, when one was asked for.

@@ -5,15 +5,17 @@ use super::output::OutputFolder;
 use super::parquet::write_parquet;
 use super::references::{Place, References};
 use super::scan::Scan;
-use crate::deduplicator::Duplicate;
+use crate::deduplicator::{Deduplication, Duplicate};
 use crate::error::Result;
+use crate::repeats::{Repeat, removed_texts};
 use arrow::array::{
     Array, ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray, UInt64Array,
 };
 use arrow::compute::take;
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use std::sync::Arc;
 
+const NAME: &str = "duplicates.parquet";
 const BATCH_ROWS: usize = 65_536;
 
 /// Where the rows of the table come from.
@@ -24,27 +26,17 @@ pub(super) struct Rows<'a> {
     pub(super) references: &'a References,
 }
 
-/// Writes `duplicates.parquet`, ascending by row over all inputs.
-pub(super) fn write_duplicates(
-    rows: Rows,
-    duplicates: &[Duplicate],
-    folder: &OutputFolder,
-) -> Result<()> {
-    let id_type = rows.scan.id.as_ref().map_or(DataType::Int64, |id| id.data_type().clone());
-    let mut fields = vec![
-        Field::new("id", id_type.clone(), true),
-        Field::new("row", DataType::Int64, false),
-        Field::new("file", DataType::Utf8, false),
-        Field::new("kept_id", id_type, true),
-        Field::new("kept_row", DataType::Int64, false),
-        Field::new("kept_file", DataType::Utf8, false),
+/// Writes `duplicates.parquet`, ascending by row over all inputs: rows that were removed, or what was removed
+/// within rows.
+pub(super) fn write(rows: Rows, outcome: &Deduplication, folder: &OutputFolder) -> Result<()> {
+    if outcome.report.repeats.is_some() {
+        return write_repeats(rows, outcome, folder);
+    }
+    let duplicates = &outcome.duplicates;
+    let schema = rows.schema(vec![
         Field::new("jaccard", DataType::Float64, true),
         Field::new("exact_copy", DataType::Boolean, false),
-    ];
-    if !rows.references.are_none() {
-        fields.push(Field::new("against", DataType::Boolean, false));
-    }
-    let schema = Arc::new(Schema::new(fields));
+    ]);
     let batches = duplicates.chunks(BATCH_ROWS).map(|duplicates| {
         let removed: Vec<(bool, u64)> = duplicates.iter().map(|one| (false, one.row)).collect();
         let kept: Vec<(bool, u64)> =
@@ -61,10 +53,57 @@ pub(super) fn write_duplicates(
         }
         Ok(RecordBatch::try_new(schema.clone(), columns)?)
     });
-    write_parquet("duplicates.parquet", &schema, batches, folder)
+    write_parquet(NAME, &schema, batches, folder)
+}
+
+fn write_repeats(rows: Rows, outcome: &Deduplication, folder: &OutputFolder) -> Result<()> {
+    let schema = rows.schema(vec![
+        Field::new("part", DataType::Int64, false),
+        Field::new("kept_part", DataType::Int64, false),
+        Field::new("count", DataType::Int64, false),
+        Field::new("text", DataType::LargeUtf8, false),
+    ]);
+    let batches = outcome.repeats.chunks(BATCH_ROWS).map(|repeats| {
+        let removed: Vec<(bool, u64)> = repeats.iter().map(|one| (false, one.row)).collect();
+        let kept: Vec<(bool, u64)> =
+            repeats.iter().map(|one| (one.against, one.kept_row)).collect();
+        let mut columns = rows.named(&removed)?;
+        columns.extend(rows.named(&kept)?);
+        let integers = |value: fn(&Repeat) -> u64| -> ArrayRef {
+            Arc::new(repeats.iter().map(|one| Some(value(one) as i64)).collect::<Int64Array>())
+        };
+        columns.push(integers(|one| one.part));
+        columns.push(integers(|one| one.kept_part));
+        columns.push(integers(|one| one.count));
+        columns.push(Arc::new(removed_texts(repeats, &rows.scan.documents)));
+        if !rows.references.are_none() {
+            let against = repeats.iter().map(|one| Some(one.against));
+            columns.push(Arc::new(against.collect::<BooleanArray>()));
+        }
+        Ok(RecordBatch::try_new(schema.clone(), columns)?)
+    });
+    write_parquet(NAME, &schema, batches, folder)
 }
 
 impl Rows<'_> {
+    /// Names of a removed and a kept row, these columns, and whether the kept one is a reference.
+    fn schema(self, columns: Vec<Field>) -> SchemaRef {
+        let id_type = self.scan.id.as_ref().map_or(DataType::Int64, |id| id.data_type().clone());
+        let mut fields = vec![
+            Field::new("id", id_type.clone(), true),
+            Field::new("row", DataType::Int64, false),
+            Field::new("file", DataType::Utf8, false),
+            Field::new("kept_id", id_type, true),
+            Field::new("kept_row", DataType::Int64, false),
+            Field::new("kept_file", DataType::Utf8, false),
+        ];
+        fields.extend(columns);
+        if !self.references.are_none() {
+            fields.push(Field::new("against", DataType::Boolean, false));
+        }
+        Arc::new(Schema::new(fields))
+    }
+
     /// Id, row within its file, and file of each of `rows`: of those that count over all inputs, and of references.
     /// The latter have no id where ids are values of a column, and else their row; a document of an index has its
     /// id for a row.

@@ -3,9 +3,10 @@
 use super::input::InputFile;
 use super::rewrite::Rewrite;
 use super::scan::{Columns, Scan};
+use super::sink::{Sink, Texts};
 use crate::control::Control;
-use crate::documents::Documents;
 use crate::error::{DedupError, Result};
+use crate::spill::Spill;
 use arrow::array::{ArrayRef, LargeStringArray, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use rayon::prelude::*;
@@ -16,7 +17,12 @@ const COLUMNS: [&str; 2] = ["path", "text"];
 const CHUNK: usize = 256;
 
 /// Reads every file whole.
-pub(super) fn scan(files: &[InputFile], columns: Columns, control: Control) -> Result<Scan> {
+pub(super) fn scan(
+    files: &[InputFile],
+    columns: Columns,
+    spill: &Spill,
+    control: Control,
+) -> Result<Scan> {
     for column in [Some(columns.text), columns.id, columns.by].into_iter().flatten() {
         if !COLUMNS.contains(&column) {
             return Err(DedupError::MissingColumn {
@@ -31,19 +37,21 @@ pub(super) fn scan(files: &[InputFile], columns: Columns, control: Control) -> R
             "the text column of text files is \"text\"".to_owned(),
         ));
     }
-    control.begin("reading", files.iter().map(|file| file.size).sum());
-    let chunks: Vec<LargeStringArray> = files
+    let bytes = files.iter().map(|file| file.size).sum();
+    control.begin("reading", bytes);
+    let sink = Sink::new(spill, bytes, files.len() as u64)?;
+    let texts: Vec<Texts> = files
         .par_chunks(CHUNK)
         .map(|files| {
             let texts = files.iter().map(|file| {
                 control.advance(file.size)?;
                 read(file)
             });
-            Ok(LargeStringArray::from_iter_values(texts.collect::<Result<Vec<_>>>()?))
+            let texts = texts.collect::<Result<Vec<_>>>()?;
+            sink.array(Arc::new(LargeStringArray::from_iter_values(texts)))
         })
         .collect::<Result<_>>()?;
-    let documents =
-        Documents::try_from_chunks(chunks.into_iter().map(|chunk| Arc::new(chunk) as ArrayRef))?;
+    let (documents, spooled) = sink.finish(texts)?;
     let column = |name: Option<&str>| -> Option<ArrayRef> {
         match name? {
             "path" => Some(Arc::new(paths(files.iter()))),
@@ -53,7 +61,7 @@ pub(super) fn scan(files: &[InputFile], columns: Columns, control: Control) -> R
         }
     };
     let (id, by) = (column(columns.id), column(columns.by));
-    Ok(Scan { documents, id, by, starts: (0..=files.len()).collect() })
+    Ok(Scan { documents, spooled, id, by, starts: (0..=files.len()).collect() })
 }
 
 /// Writes path and text of the files that stay as one part.
@@ -63,13 +71,14 @@ pub(super) fn rewrite(rewrite: Rewrite) -> Result<()> {
         Field::new("path", DataType::Utf8, false),
         Field::new("text", DataType::LargeUtf8, false),
     ]));
-    let kept = rewrite.files().iter().zip(rewrite.keep).enumerate();
+    let kept = rewrite.files().iter().zip(&rewrite.outcome.keep).enumerate();
     let kept: Vec<(usize, &InputFile)> =
         kept.filter(|(_, (_, keep))| **keep).map(|(row, (file, _))| (row, file)).collect();
     let batches = kept.chunks(CHUNK).map(|kept| {
         rewrite.control.check()?;
+        let documents = &rewrite.scan.documents;
         let texts =
-            kept.iter().map(|&(row, _)| rewrite.scan.documents.text(row).unwrap_or_default());
+            kept.iter().map(|&(row, _)| rewrite.outcome.text(documents, row).unwrap_or_default());
         let texts = LargeStringArray::from_iter_values(texts);
         let paths = paths(kept.iter().map(|&(_, file)| file));
         Ok(RecordBatch::try_new(schema.clone(), vec![Arc::new(paths), Arc::new(texts)])?)

@@ -6,6 +6,7 @@ use super::scan_inputs;
 use crate::control::Control;
 use crate::documents::Documents;
 use crate::error::Result;
+use crate::spill::Spill;
 use crate::threads::on_a_pool;
 use arrow::array::ArrayRef;
 use serde::{Deserialize, Serialize};
@@ -53,6 +54,7 @@ pub fn read_texts<P: AsRef<Path>>(
     let inputs = Inputs::find(inputs, options.input_format)?;
     let columns =
         Columns { text: &options.text_column, id: options.id_column.as_deref(), by: None };
-    let scan = on_a_pool(|| scan_inputs(&inputs, columns, control))?;
+    let spill = Spill::new(&std::env::temp_dir(), u64::MAX);
+    let scan = on_a_pool(|| scan_inputs(&inputs, columns, &spill, control))?;
     Ok((scan.documents, scan.id))
 }

@@ -5,6 +5,7 @@
 //! from a file. Segments of like size that are in no store yet are merged. What is removed is a bit
 //! beside its segment ([`part`]), until segments are merged.
 
+mod against;
 mod code;
 mod fresh;
 mod ids;
@@ -32,6 +33,7 @@ use crate::banding::Banding;
 use crate::control::Control;
 use crate::documents::Documents;
 use crate::error::{DedupError, Result};
+pub(crate) use against::MostSimilar;
 pub(crate) use code::Code;
 use fresh::Fresh;
 use mithril_core::MinHasher;

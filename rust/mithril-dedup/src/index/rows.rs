@@ -2,12 +2,12 @@
 
 use super::options::Shape;
 use crate::column::{Places, sketch, sketch_text, zeros};
-use crate::control::Control;
+use crate::control::{Control, Done};
 use crate::documents::Documents;
 use crate::error::Result;
 use crate::shingle::Shingler;
 use crate::threads::on_a_pool;
-use mithril_core::{MinHashSignature, MinHasher, ProgressReporter};
+use mithril_core::{MinHashSignature, MinHasher};
 use std::fmt;
 
 /// Documents whose signatures are in memory at a time.
@@ -34,21 +34,6 @@ pub struct Batch {
 pub(super) struct Row<'a> {
     pub(super) fingerprints: &'a [u32],
     pub(super) code: &'a [u8],
-}
-
-/// Tells what is done of a block as a part of the whole.
-struct Done<'a>(&'a dyn ProgressReporter);
-
-impl ProgressReporter for Done<'_> {
-    fn increment(&self, amount: u64) {
-        self.0.increment(amount);
-    }
-
-    fn set_total(&self, _total: u64) {}
-
-    fn set_message(&self, _message: &str) {}
-
-    fn finish(&self) {}
 }
 
 /// What stands for a band hash in an index: its upper half.

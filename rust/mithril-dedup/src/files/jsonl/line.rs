@@ -12,6 +12,40 @@ const MAX_LINE: u64 = 1 << 30;
 /// Frames of `zstd --long=31`, as large public dumps use them, need a window of this many bits.
 const ZSTD_WINDOW_BITS: u32 = 31;
 
+/// What lines are taken to be compressed by, where it has to be guessed: text is by 3 to 5, dumps by up to 10.
+const EXPECTED_RATIO: u64 = 8;
+
+/// A guess at the bytes of all lines of a file.
+pub(in super::super) fn expected_bytes(file: &InputFile) -> u64 {
+    let suffix = file.path.extension().and_then(std::ffi::OsStr::to_str);
+    let is_compressed = suffix.is_some_and(|suffix| ["gz", "zst"].contains(&suffix));
+    if is_compressed { file.size.saturating_mul(EXPECTED_RATIO) } else { file.size }
+}
+
+/// The bytes of a plain, gzip or zstd file, which a control counts as they are in the file.
+pub(in super::super) fn decompressed<'a>(
+    file: &'a InputFile,
+    control: Control<'a>,
+) -> Result<Box<dyn BufRead + 'a>> {
+    let counted = BufReader::with_capacity(BUFFER, Counted { file: file.open()?, control });
+    let wrong = |error| DedupError::read(&file.path, error);
+    let suffix = file.path.extension().map(std::ffi::OsStr::to_ascii_lowercase);
+    let reader: Box<dyn BufRead> = match suffix.as_deref().and_then(std::ffi::OsStr::to_str) {
+        Some("gz" | "zst") if file.size == 0 => Box::new(counted),
+        Some("gz") => Box::new(BufReader::with_capacity(
+            BUFFER,
+            flate2::bufread::MultiGzDecoder::new(counted),
+        )),
+        Some("zst") => {
+            let mut decoder = zstd::Decoder::with_buffer(counted).map_err(wrong)?;
+            decoder.window_log_max(ZSTD_WINDOW_BITS).map_err(wrong)?;
+            Box::new(BufReader::with_capacity(BUFFER, decoder))
+        }
+        _ => Box::new(counted),
+    };
+    Ok(reader)
+}
+
 /// Reads the lines of a plain, gzip or zstd file; blank ones are passed over.
 pub(super) struct Lines<'a> {
     file: &'a InputFile,
@@ -28,6 +62,11 @@ pub(super) struct Line<'a> {
 }
 
 impl Line<'_> {
+    /// This line with another text.
+    pub(super) fn with_text(self, text: &str) -> Line<'_> {
+        Line { text, number: self.number }
+    }
+
     pub(super) fn error(&self, file: &InputFile, problem: String) -> DedupError {
         bad_line(file, self.number, problem)
     }
@@ -39,22 +78,7 @@ fn bad_line(file: &InputFile, number: u64, problem: String) -> DedupError {
 
 impl<'a> Lines<'a> {
     pub(super) fn open(file: &'a InputFile, control: Control<'a>) -> Result<Self> {
-        let counted = BufReader::with_capacity(BUFFER, Counted { file: file.open()?, control });
-        let wrong = |error| DedupError::read(&file.path, error);
-        let suffix = file.path.extension().map(std::ffi::OsStr::to_ascii_lowercase);
-        let reader: Box<dyn BufRead> = match suffix.as_deref().and_then(std::ffi::OsStr::to_str) {
-            Some("gz" | "zst") if file.size == 0 => Box::new(counted),
-            Some("gz") => Box::new(BufReader::with_capacity(
-                BUFFER,
-                flate2::bufread::MultiGzDecoder::new(counted),
-            )),
-            Some("zst") => {
-                let mut decoder = zstd::Decoder::with_buffer(counted).map_err(wrong)?;
-                decoder.window_log_max(ZSTD_WINDOW_BITS).map_err(wrong)?;
-                Box::new(BufReader::with_capacity(BUFFER, decoder))
-            }
-            _ => Box::new(counted),
-        };
+        let reader = decompressed(file, control)?;
         Ok(Self { file, reader, control, buffer: Vec::new(), number: 0 })
     }
 

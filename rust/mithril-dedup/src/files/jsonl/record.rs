@@ -73,6 +73,18 @@ fn parse(value: Option<&RawValue>) -> Result<Value, String> {
     serde_json::from_str(raw.get()).map_err(|error| format!("not valid JSON: {error}"))
 }
 
+/// The line with another text in its column, and every other byte as it was; `None` if it has no such column.
+pub(super) fn with_text(line: &str, column: &str, text: &str) -> Option<String> {
+    let columns = Columns { text: column, id: None, by: None };
+    let [value, ..] = Record::parse(line, columns).ok()?.values;
+    let value = value?.get();
+    // It is borrowed from the line.
+    let start = (value.as_ptr() as usize).checked_sub(line.as_ptr() as usize)?;
+    let after = line.get(start + value.len()..)?;
+    let text = serde_json::to_string(text).ok()?;
+    Some([line.get(..start)?, &text, after].concat())
+}
+
 /// The column names of a line.
 pub(super) fn names(line: &str) -> Vec<String> {
     let object = serde_json::from_str::<serde_json::Map<String, Value>>(line).unwrap_or_default();

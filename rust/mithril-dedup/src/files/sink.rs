@@ -1,0 +1,74 @@
+//! Where the texts that are read go: into memory, or into a temporary file if they may not fit there.
+
+use crate::documents::{Documents, Raw, TextBuilder};
+use crate::error::Result;
+use crate::spill::{Piece, Spill, SpooledTexts, TextSpool};
+use arrow::array::{Array, ArrayRef};
+
+/// What a document takes in memory beside its text, at most about, with the default options: its band hashes are
+/// most of it.
+const BYTES_PER_ROW: u64 = 300;
+/// Texts that are collected before they go to a file.
+const PIECE_BYTES: usize = 8 << 20;
+
+/// Takes the texts of a scan.
+pub(super) struct Sink {
+    spool: Option<TextSpool>,
+}
+
+/// Some texts that follow each other.
+pub(super) enum Texts {
+    Array(ArrayRef),
+    Built(TextBuilder),
+    Spooled(Piece, Raw),
+}
+
+impl Sink {
+    /// A sink for texts of about so many bytes, in so many rows.
+    pub(super) fn new(spill: &Spill, bytes: u64, rows: u64) -> Result<Self> {
+        let fit = bytes.saturating_add(rows.saturating_mul(BYTES_PER_ROW)) <= spill.memory();
+        let spool = (!fit).then(|| TextSpool::new(spill)).transpose()?;
+        Ok(Self { spool })
+    }
+
+    /// Takes an array of strings.
+    pub(super) fn array(&self, array: ArrayRef) -> Result<Texts> {
+        let Some(spool) = &self.spool else { return Ok(Texts::Array(array)) };
+        let length = array.len();
+        let documents = Documents::try_from_chunks([array])?;
+        let piece = spool.write((0..length).map(|row| documents.text(row)))?;
+        Ok(Texts::Spooled(piece, Vec::new()))
+    }
+
+    /// Takes what was built; nothing if more should come first.
+    pub(super) fn built(&self, texts: &mut TextBuilder, is_last: bool) -> Result<Option<Texts>> {
+        Ok(match &self.spool {
+            None => is_last.then(|| Texts::Built(std::mem::take(texts))),
+            Some(_) if !is_last && texts.bytes() < PIECE_BYTES => None,
+            Some(spool) => {
+                let (piece, raw) = texts.spool(spool)?;
+                Some(Texts::Spooled(piece, raw))
+            }
+        })
+    }
+
+    /// The documents of all texts, and the bytes of them that are in a temporary file, if they are.
+    pub(super) fn finish(
+        self,
+        texts: impl IntoIterator<Item = Texts>,
+    ) -> Result<(Documents, Option<u64>)> {
+        let map = self.spool.map(TextSpool::finish).transpose()?;
+        let mut documents = Documents::new();
+        for texts in texts {
+            match (texts, &map) {
+                (Texts::Array(array), _) => documents.push(&array)?,
+                (Texts::Built(texts), _) => documents.push_texts(texts)?,
+                (Texts::Spooled(piece, raw), Some(map)) => {
+                    documents.push_spooled(SpooledTexts::new(map, piece), raw)?;
+                }
+                (Texts::Spooled(..), None) => {}
+            }
+        }
+        Ok((documents, map.map(|map| map.len())))
+    }
+}

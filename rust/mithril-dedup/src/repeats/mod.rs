@@ -1,0 +1,247 @@
+//! Lines or paragraphs that many texts share: they go from all texts but the first.
+//!
+//! Parts are counted by a 128-bit hash (XXH3) of what they say, in blocks of texts, so that beside the texts there
+//! is only a table of distinct parts; and one goes only if its bytes are those of the first, since equal hashes can
+//! be made on purpose.
+
+mod outcome;
+mod parts;
+
+use crate::control::Control;
+use crate::documents::Documents;
+use crate::error::Result;
+use crate::hash_keys::BuildAsItIs;
+use crate::options::DedupOptions;
+pub(crate) use outcome::removed_texts;
+use parts::Part;
+pub(crate) use parts::Unit;
+use rayon::prelude::*;
+use serde::Serialize;
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::ops::Range;
+use xxhash_rust::xxh3::xxh3_128;
+
+/// Tables that are filled in parallel, chosen by the upper bits of a hash.
+const TABLES: usize = 64;
+/// Texts between two fillings of the tables.
+const BLOCK: usize = 1 << 16;
+const CHUNK: usize = 256;
+
+/// A line or a paragraph that was removed from a row, since it stands elsewhere before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repeat {
+    /// The row, counted from zero over the whole input, without references.
+    pub row: u64,
+    /// The number of the line or paragraph in its text, from zero.
+    pub part: u64,
+    /// The row in which it stays.
+    pub kept_row: u64,
+    /// Its number there.
+    pub kept_part: u64,
+    /// How often it stood in all texts, references included.
+    pub count: u64,
+    /// Whether the row in which it stays is a reference, which `kept_row` counts then.
+    pub against: bool,
+    /// Its bytes in the text of the row, with what ended it.
+    pub bytes: Range<usize>,
+}
+
+/// The account of what was removed within rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Repeats {
+    /// The lines or paragraphs that were long enough to be looked at.
+    pub parts: u64,
+    /// Those of them that differ.
+    pub distinct: u64,
+    /// The parts removed.
+    pub removed_parts: u64,
+    /// Their bytes, in UTF-8, with what ended them.
+    pub removed_bytes: u64,
+    /// The rows that lost something, and stay.
+    pub changed: u64,
+}
+
+/// What was found to repeat.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// Ascending by row and part.
+    pub(crate) removed: Vec<Repeat>,
+    /// The rows of which nothing is left, ascending.
+    pub(crate) emptied: Vec<u64>,
+    pub(crate) account: Repeats,
+}
+
+/// Where a part has come first, and how often it came.
+#[derive(Debug, Clone, Copy)]
+struct First {
+    count: u32,
+    row: u32,
+    number: u64,
+    start: u64,
+    length: u64,
+}
+
+type Table = HashMap<u128, First, BuildAsItIs>;
+
+/// Finds the parts that occur at least `min_count` times, and all but the first of each of them.
+pub(crate) fn find(
+    documents: &Documents,
+    unit: Unit,
+    options: &DedupOptions,
+    control: Control,
+) -> Result<Found> {
+    let texts = Texts { documents, unit, options };
+    let tables = texts.count(control)?;
+    let references = documents.references();
+    control.begin("matching", (documents.len() - references) as u64);
+    let rows: Vec<usize> = (references..documents.len()).collect();
+    let found: Vec<Vec<RowRepeats>> = rows
+        .par_chunks(CHUNK)
+        .map(|rows| {
+            let repeats = rows.iter().filter_map(|&row| texts.repeats(row, &tables)).collect();
+            control.advance(rows.len() as u64)?;
+            Ok(repeats)
+        })
+        .collect::<Result<_>>()?;
+
+    let distinct = tables.iter().map(|table| table.len() as u64).sum();
+    let parts =
+        tables.iter().flat_map(|table| table.values()).map(|first| u64::from(first.count)).sum();
+    let mut all =
+        Found { account: Repeats { parts, distinct, ..Repeats::default() }, ..Found::default() };
+    for row in found.into_iter().flatten() {
+        match row.removed.first() {
+            Some(first) if row.emptied => all.emptied.push(first.row),
+            _ => all.account.changed += 1,
+        }
+        all.removed.extend(row.removed);
+    }
+    all.account.removed_parts = all.removed.len() as u64;
+    all.account.removed_bytes = all.removed.iter().map(|repeat| repeat.bytes.len() as u64).sum();
+    Ok(all)
+}
+
+/// What goes from one row.
+struct RowRepeats {
+    removed: Vec<Repeat>,
+    emptied: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Texts<'a> {
+    documents: &'a Documents,
+    unit: Unit,
+    options: &'a DedupOptions,
+}
+
+impl<'a> Texts<'a> {
+    /// The text of a row whose parts are compared: texts that are not Unicode stay whole.
+    fn text(self, row: usize) -> Option<&'a str> {
+        let is_compared = self.documents.is_compared(row) && !self.documents.is_raw(row);
+        self.documents.text(row).filter(|_| is_compared)
+    }
+
+    /// What a part is compared by, if it is long enough to be.
+    fn prepared(self, content: &'a str) -> Option<Cow<'a, str>> {
+        if content.is_empty() {
+            return None;
+        }
+        let whole =
+            self.options.shingling.whole(content).map_or(Cow::Borrowed(content), Cow::Owned);
+        let least = self.options.min_length;
+        let is_long = whole.len() >= least && whole.chars().take(least).count() >= least;
+        (is_long && !whole.is_empty()).then_some(whole)
+    }
+
+    /// Counts the parts of all texts.
+    fn count(self, control: Control) -> Result<Vec<Table>> {
+        let mut tables: Vec<Table> = Vec::new();
+        tables.resize_with(TABLES, Table::default);
+        let len = self.documents.len();
+        control.begin("hashing", len as u64);
+        for start in (0..len).step_by(BLOCK) {
+            let rows: Vec<usize> = (start..len.min(start + BLOCK)).collect();
+            let hashed: Vec<Vec<Vec<(u128, First)>>> = rows
+                .par_chunks(CHUNK)
+                .map(|rows| {
+                    control.advance(rows.len() as u64)?;
+                    Ok(self.hash(rows))
+                })
+                .collect::<Result<_>>()?;
+            tables.par_iter_mut().enumerate().for_each(|(at, table)| {
+                for &(hash, first) in hashed.iter().filter_map(|chunk| chunk.get(at)).flatten() {
+                    table
+                        .entry(hash)
+                        .and_modify(|known| known.count = known.count.saturating_add(1))
+                        .or_insert(first);
+                }
+            });
+        }
+        Ok(tables)
+    }
+
+    /// The parts of some texts, by the table that they are counted in.
+    fn hash(self, rows: &[usize]) -> Vec<Vec<(u128, First)>> {
+        let mut hashed = vec![Vec::new(); TABLES];
+        for &row in rows {
+            let Some(text) = self.text(row) else { continue };
+            for Part { number, content, .. } in self.unit.cut(text) {
+                let (start, length) = (content.start as u64, content.len() as u64);
+                let Some(prepared) = text.get(content).and_then(|part| self.prepared(part)) else {
+                    continue;
+                };
+                let hash = xxh3_128(prepared.as_bytes());
+                let first = First { count: 1, row: row as u32, number, start, length };
+                if let Some(table) = hashed.get_mut(table_of(hash)) {
+                    table.push((hash, first));
+                }
+            }
+        }
+        hashed
+    }
+
+    /// What goes from a row.
+    fn repeats(self, row: usize, tables: &[Table]) -> Option<RowRepeats> {
+        let text = self.text(row)?;
+        let references = self.documents.references();
+        let (mut removed, mut left) = (Vec::new(), 0);
+        for part in self.unit.cut(text) {
+            let content = text.get(part.content)?;
+            let repeats = self.prepared(content).and_then(|prepared| {
+                let hash = xxh3_128(prepared.as_bytes());
+                let first = tables.get(table_of(hash))?.get(&hash)?;
+                let kept = first.row as usize;
+                let is_first = (kept, first.number) == (row, part.number);
+                let is_against = kept < references;
+                let is_often = u64::from(first.count) >= self.options.min_count;
+                let goes = !is_first && is_often && (self.options.within || is_against);
+                (goes && self.content(first) == Some(prepared)).then_some(Repeat {
+                    row: (row - references) as u64,
+                    part: part.number,
+                    kept_row: (if is_against { kept } else { kept - references }) as u64,
+                    kept_part: first.number,
+                    count: first.count.into(),
+                    against: is_against,
+                    bytes: part.whole,
+                })
+            });
+            match repeats {
+                Some(repeat) => removed.push(repeat),
+                None => left += content.len(),
+            }
+        }
+        (!removed.is_empty()).then_some(RowRepeats { removed, emptied: left == 0 })
+    }
+
+    /// What a first part is compared by.
+    fn content(self, first: &First) -> Option<Cow<'a, str>> {
+        let start = first.start as usize;
+        let text = self.text(first.row as usize)?;
+        self.prepared(text.get(start..start + first.length as usize)?)
+    }
+}
+
+fn table_of(hash: u128) -> usize {
+    (hash >> 122) as usize
+}

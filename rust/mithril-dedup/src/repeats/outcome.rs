@@ -1,0 +1,87 @@
+//! What a run has removed within rows, and the texts without it.
+
+use super::{Repeat, Unit};
+use crate::deduplicator::Deduplication;
+use crate::documents::Documents;
+use crate::error::Result;
+use arrow::array::{ArrayRef, BooleanArray, Int64Array, LargeStringArray, RecordBatch};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+impl Deduplication {
+    /// The text of a row, counted without references, without what was removed of it.
+    ///
+    /// ```
+    /// use arrow::array::{ArrayRef, StringArray};
+    /// use mithril_dedup::{Control, DedupOptions, Deduplicator, Documents, Method};
+    /// use std::sync::Arc;
+    ///
+    /// let column: ArrayRef = Arc::new(StringArray::from(vec![
+    ///     "Subscribe to our newsletter!\nThe first article.",
+    ///     "The second article.\nSubscribe to our newsletter!",
+    /// ]));
+    /// let documents = Documents::try_from_chunks([column])?;
+    /// let options = DedupOptions { method: Method::Lines, ..DedupOptions::default() };
+    /// let result =
+    ///     Deduplicator::try_new(options)?.deduplicate(&documents, None, Control::default())?;
+    /// assert_eq!(result.text(&documents, 1).as_deref(), Some("The second article."));
+    /// # Ok::<(), mithril_dedup::DedupError>(())
+    /// ```
+    #[must_use]
+    pub fn text<'a>(&self, documents: &'a Documents, row: usize) -> Option<Cow<'a, str>> {
+        let text = documents.text(documents.references() + row)?;
+        Some(self.edited(row, text).map_or(Cow::Borrowed(text), Cow::Owned))
+    }
+
+    /// The text of a row without what was removed of it, if anything was.
+    pub(crate) fn edited(&self, row: usize, text: &str) -> Option<String> {
+        let repeats = self.repeats_of(row..row + 1);
+        let unit = Unit::of(self.report.options.method)?;
+        let without = || unit.without(text, repeats.iter().map(|repeat| &repeat.bytes));
+        (!repeats.is_empty()).then(without)
+    }
+
+    /// What was removed within some rows.
+    pub(crate) fn repeats_of(&self, rows: std::ops::Range<usize>) -> &[Repeat] {
+        let at = |row: usize| self.repeats.partition_point(|repeat| repeat.row < row as u64);
+        self.repeats.get(at(rows.start)..at(rows.end)).unwrap_or_default()
+    }
+
+    /// What was removed within rows as an Arrow table: `row`, `part`, `kept_row`, `kept_part` and `count` (int64),
+    /// `text` (string), and where there were references `against` (bool).
+    ///
+    /// # Errors
+    ///
+    /// None in practice: the columns have equal lengths.
+    pub fn repeats_batch(&self, documents: &Documents) -> Result<RecordBatch> {
+        let integers = |value: fn(&Repeat) -> u64| -> ArrayRef {
+            Arc::new(self.repeats.iter().map(|one| Some(value(one) as i64)).collect::<Int64Array>())
+        };
+        let mut columns = vec![
+            ("row", integers(|one| one.row)),
+            ("part", integers(|one| one.part)),
+            ("kept_row", integers(|one| one.kept_row)),
+            ("kept_part", integers(|one| one.kept_part)),
+            ("count", integers(|one| one.count)),
+            ("text", Arc::new(removed_texts(&self.repeats, documents))),
+        ];
+        if self.report.against > 0 {
+            let against =
+                self.repeats.iter().map(|one| Some(one.against)).collect::<BooleanArray>();
+            columns.push(("against", Arc::new(against)));
+        }
+        let columns = columns.into_iter().map(|(name, column)| (name, column, false));
+        Ok(RecordBatch::try_from_iter_with_nullable(columns)?)
+    }
+}
+
+/// What was removed, without white space around it.
+pub(crate) fn removed_texts(repeats: &[Repeat], documents: &Documents) -> LargeStringArray {
+    let text = |repeat: &Repeat| {
+        let row = documents.references() + repeat.row as usize;
+        documents.text(row).and_then(|text| text.get(repeat.bytes.clone())).map(str::trim)
+    };
+    LargeStringArray::from_iter_values(
+        repeats.iter().map(|repeat| text(repeat).unwrap_or_default()),
+    )
+}

@@ -1,0 +1,100 @@
+//! Texts in a temporary file, in pieces of a few thousand.
+
+use super::{Map, Spill, write_at};
+use crate::error::{DedupError, Result};
+use std::fs::File;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Writes texts, from any number of threads.
+pub(crate) struct TextSpool {
+    spill: Spill,
+    file: File,
+    end: AtomicU64,
+}
+
+/// Where some texts that follow each other are.
+#[derive(Debug)]
+pub(crate) struct Piece {
+    start: u64,
+    /// Where each text ends, counted from `start`.
+    ends: Vec<u32>,
+    /// Which of them are null; nothing if none is.
+    nulls: Vec<bool>,
+}
+
+/// The texts of a piece.
+#[derive(Debug, Clone)]
+pub(crate) struct SpooledTexts {
+    map: Arc<Map>,
+    piece: Arc<Piece>,
+}
+
+impl TextSpool {
+    pub(crate) fn new(spill: &Spill) -> Result<Self> {
+        Ok(Self { file: spill.file()?, spill: spill.clone(), end: AtomicU64::new(0) })
+    }
+
+    /// Writes some texts, which have less than 4 GiB together.
+    pub(crate) fn write<'a>(&self, texts: impl Iterator<Item = Option<&'a str>>) -> Result<Piece> {
+        let (mut bytes, mut ends, mut nulls) = (Vec::new(), Vec::new(), Vec::new());
+        for text in texts {
+            bytes.extend_from_slice(text.unwrap_or_default().as_bytes());
+            let end = u32::try_from(bytes.len()).map_err(|_| {
+                DedupError::InvalidArgument(
+                    "a text has 4 GiB or more: give the run more memory, so that it needs no temporary files"
+                        .to_owned(),
+                )
+            })?;
+            ends.push(end);
+            if text.is_none() && nulls.is_empty() {
+                nulls.resize(ends.len() - 1, false);
+            }
+            if text.is_none() || !nulls.is_empty() {
+                nulls.push(text.is_none());
+            }
+        }
+        let length = bytes.len() as u64;
+        let start = self.end.fetch_add(length, Ordering::Relaxed);
+        write_at(&self.file, &bytes, start).map_err(|error| self.spill.error(length, error))?;
+        Ok(Piece { start, ends, nulls })
+    }
+
+    /// Gives the texts for reading.
+    pub(crate) fn finish(self) -> Result<Arc<Map>> {
+        self.spill.map(&self.file)
+    }
+}
+
+impl SpooledTexts {
+    pub(crate) fn new(map: &Arc<Map>, piece: Piece) -> Self {
+        Self { map: Arc::clone(map), piece: Arc::new(piece) }
+    }
+
+    /// The number of texts, null ones included.
+    pub(crate) fn len(&self) -> usize {
+        self.piece.ends.len()
+    }
+
+    /// A text, unless it is null.
+    pub(crate) fn get(&self, at: usize) -> Option<&str> {
+        let (start, end) = self.range(at)?;
+        let start_of_piece = self.piece.start;
+        let bytes = self.map.get(start_of_piece + start..start_of_piece + end)?;
+        std::str::from_utf8(bytes).ok()
+    }
+
+    /// The length of a text in bytes.
+    pub(crate) fn length(&self, at: usize) -> usize {
+        self.range(at).map_or(0, |(start, end)| (end - start) as usize)
+    }
+
+    fn range(&self, at: usize) -> Option<(u64, u64)> {
+        let Piece { ends, nulls, .. } = &*self.piece;
+        if nulls.get(at).copied().unwrap_or_default() {
+            return None;
+        }
+        let start = at.checked_sub(1).and_then(|before| ends.get(before)).copied().unwrap_or(0);
+        Some((start.into(), (*ends.get(at)?).into()))
+    }
+}

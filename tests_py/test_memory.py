@@ -1,0 +1,169 @@
+"""A run that may not take the memory that its input would need."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from samples import decompress
+
+import mithril
+from mithril.sizes import bytes_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ROWS = 230_000
+LEAST = "64MiB"
+
+
+@pytest.fixture(scope="module")
+def table(library_files: list[str]) -> pa.Table:
+    """Lines of the standard library, with those that differ a little and some that are null."""
+    lines = [line.strip() for text in library_files for line in text.split("\n")]
+    lines = [line for line in lines if len(line) > 30]
+    texts: list[str | None] = []
+    for index in range(ROWS):
+        line = lines[index * 7919 % len(lines)]
+        number = index // len(lines)
+        text = f"{line} {line[::-1]} {number if index % 3 else 'again'}"
+        texts.append(None if index % 1000 == 999 else text)
+    return pa.table({"text": texts, "n": pa.array(range(ROWS))})
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "report.json"}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"verify": "signature", "permutations": 32, "threshold": 0.7},
+        {"keep": "longest", "cluster": "components", "ngram": 2},
+        {"method": "exact", "keep": "max:n", "id_column": "n"},
+        {"method": "lines"},
+    ],
+)
+def test_the_same_goes_whatever_the_memory(
+    tmp_path: Path, table: pa.Table, options: dict[str, Any]
+) -> None:
+    source = tmp_path / "in.parquet"
+    pq.write_table(table, source, row_group_size=40_000)
+    reports = [
+        mithril.dedup_files(source, tmp_path / memory, memory=memory, **options)
+        for memory in ("8GiB", LEAST)
+    ]
+    spooled = [report.files.spooled_bytes for report in reports if report.files]
+    assert spooled[0] == 0
+    assert spooled[1] == reports[1].bytes
+    assert contents(tmp_path / "8GiB") == contents(tmp_path / LEAST)
+    assert reports[0].removed == reports[1].removed
+    assert reports[0].candidate_pairs == reports[1].candidate_pairs
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["64MiB", "8GiB", "in.parquet"]
+
+
+def test_json_lines_that_are_no_unicode_too(tmp_path: Path, table: pa.Table) -> None:
+    source = tmp_path / "in.jsonl"
+    with source.open("w") as file:
+        for index, text in enumerate(table["text"].to_pylist()):
+            line = json.dumps({"text": text})
+            if index % 10 == 0 and text:
+                line = line[:-2] + '\\ud83d"}'
+            file.write(line + "\n")
+    for memory in ("8GiB", LEAST):
+        mithril.dedup_files(source, tmp_path / memory, memory=memory)
+    one, other = contents(tmp_path / "8GiB"), contents(tmp_path / LEAST)
+    assert one == other
+    assert b"\\ud83d" in decompress(one["part-00000.jsonl.zst"])
+
+
+def test_against_and_within_in_little_memory(tmp_path: Path, table: pa.Table) -> None:
+    pq.write_table(table.slice(0, ROWS // 2), tmp_path / "in.parquet")
+    pq.write_table(table.slice(ROWS // 2), tmp_path / "others.parquet")
+    for memory in ("8GiB", LEAST):
+        report = mithril.dedup_files(
+            tmp_path / "in.parquet",
+            tmp_path / memory,
+            against=tmp_path / "others.parquet",
+            within=False,
+            memory=memory,
+        )
+        assert report.removed_against == report.removed > 0
+    assert contents(tmp_path / "8GiB") == contents(tmp_path / LEAST)
+
+
+SCRIPT = """
+import pathlib, re, resource, signal, sys
+import mithril
+source, output, temporary, limit = sys.argv[1:]
+if int(limit):
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
+try:
+    report = mithril.dedup_files(source, output, memory="64MiB", temp_dir=temporary)
+except mithril.DedupException as error:
+    print(error)
+else:
+    # What getrusage says counts the process that this one was made by.
+    status = pathlib.Path("/proc/self/status").read_text()
+    most = re.search(r"VmHWM:\\s+(\\d+) kB", status).group(1)
+    print(int(most) * 1024, report.files.spooled_bytes)
+"""
+
+
+def script(*arguments: object) -> str:
+    command = [sys.executable, "-c", SCRIPT, *map(str, arguments)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="others count memory in other ways")
+def test_memory_is_kept_and_nothing_is_left(tmp_path: Path, table: pa.Table) -> None:
+    texts = table["text"].to_pylist()
+    longer = [text and f"{text} {texts[-index - 1]} {index:x}" for index, text in enumerate(texts)]
+    pq.write_table(pa.table({"text": longer + longer[::-1]}), tmp_path / "in.parquet")
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    most, spooled = script(tmp_path / "in.parquet", tmp_path / "out", temporary, 0).split()
+    assert int(spooled) > 60 << 20
+    assert int(most) < bytes_of(LEAST) + bytes_of("256MiB")
+    assert os.listdir(temporary) == []  # noqa: PTH208
+
+
+def test_a_full_disk_is_named(tmp_path: Path, table: pa.Table) -> None:
+    pq.write_table(table, tmp_path / "in.parquet")
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    said = script(tmp_path / "in.parquet", tmp_path / "out", temporary, 5 << 20)
+    assert str(temporary) in said
+    assert "--temp-dir" in said
+    assert "bytes to temporary files" in said
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.parquet", "temporary"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"memory": "1MiB"}, "at least 64 MiB"),
+        ({"memory": "much"}, "no number of bytes"),
+        ({"temp_dir": "/no/such/folder"}, "no folder"),
+    ],
+)
+def test_what_is_no_memory_is_refused(
+    tmp_path: Path, options: dict[str, Any], message: str
+) -> None:
+    (tmp_path / "in.jsonl").write_text('{"text": "a"}\n')
+    with pytest.raises(mithril.InvalidArgumentException, match=message):
+        mithril.dedup_files(tmp_path / "in.jsonl", tmp_path / "out", **options)
+    assert os.listdir(tmp_path) == ["in.jsonl"]  # noqa: PTH208
+
+
+def test_sizes_are_read_as_people_write_them() -> None:
+    sizes = ["4GiB", "500 MB", "2g", "1.5kib", "7", "7B"]
+    assert [bytes_of(size) for size in sizes] == [1 << 32, 500 * 10**6, 2 * 10**9, 1536, 7, 7]
