@@ -29,9 +29,9 @@ as_maturin = $(if $(pyo3_config),PYO3_BUILD_EXTENSION_MODULE=1 PYO3_CONFIG_FILE=
 	PYO3_PYTHON=$(CURDIR)/$(BIN)/python PYO3_ENVIRONMENT_SIGNATURE=$(shell $(BIN)/python -c 'import sys; \
 	print("%s-%d.%d-%dbit" % (sys.implementation.name, *sys.version_info[:2], 64 if sys.maxsize > 2**32 else 32))'))
 
-.PHONY: help build demo test test-rust test-package test-python test-datasets test-torch package fuzz soak \
-	extension lint api deny format bench bench-codecs bench-crowd bench-dedup bench-compression bench-index \
-	bench-minhash bench-storage clean
+.PHONY: help build demo docs notebooks test test-rust test-package test-python test-notebooks test-datasets \
+	test-torch package fuzz soak extension lint api deny format bench bench-codecs bench-crowd bench-dedup \
+	bench-compression bench-index bench-minhash bench-storage clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -41,7 +41,13 @@ build: $(VENV)/.built ## build the Python package into .venv
 demo: $(VENV)/.built ## deduplicate the source files of the crates that the build has downloaded
 	$(BIN)/python examples/demo.py
 
-test: test-rust test-package test-python ## run every test
+docs: $(VENV)/.built $(VENV)/.docs ## make the documentation site in target/docs; a warning is an error
+	$(BIN)/sphinx-build --quiet --nitpicky --fail-on-warning --fresh-env --builder html -c docs . target/docs
+
+notebooks: $(VENV)/.built $(VENV)/.docs ## run the notebooks and write their outputs into them
+	$(BIN)/python notebooks/execute.py --write
+
+test: test-rust test-package test-python test-notebooks docs ## run every test, and make the site
 
 test-rust: $(VENV)/.tools ## run the tests of the crates, their examples and their documentation
 	$(if $(embedded_python),PYO3_PYTHON=$(CURDIR)/$(BIN)/python $(embedded_python) \
@@ -76,9 +82,12 @@ fuzz: ## feed damaged inputs to every parser for MITHRIL_FUZZ_SECONDS, 600 if no
 test-python: $(VENV)/.built extension ## run the tests of the Python package
 	$(BIN)/python -m pytest --quiet
 
+test-notebooks: $(VENV)/.built $(VENV)/.docs ## run every notebook from its top to its end
+	$(BIN)/python notebooks/execute.py
+
 test-datasets: $(VENV)/.built $(VENV)/.datasets ## install Hugging Face's datasets and run the tests that need it
 	HF_HOME=$(CURDIR)/target/huggingface $(BIN)/python -m pytest --quiet \
-		tests_py/test_fsspec_datasets.py tests_py/test_fsspec_frames.py tests_py/test_filter.py
+		tests_py/test_fsspec_datasets.py tests_py/test_docs.py tests_py/test_filter.py
 
 soak: $(VENV)/.tools ## run the long tests whole: gigabytes through stores, every order of requests, 500 kills
 	cargo test --release --locked --workspace --tests -- --ignored --nocapture --test-threads=1
@@ -152,6 +161,10 @@ $(VENV)/.tools: pyproject.toml
 
 $(VENV)/.datasets: $(VENV)/.tools
 	$(BIN)/python -m pip install --quiet --group datasets
+	touch $@
+
+$(VENV)/.docs: $(VENV)/.tools
+	$(BIN)/python -m pip install --quiet --group docs
 	touch $@
 
 # The packages that benchmarks compare with; one that neither has a wheel for this machine nor compiles

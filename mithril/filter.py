@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast
 from mithril import _native
 from mithril.exceptions import of_kind
 from mithril.options import encode
+from mithril.summary import as_html
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
@@ -38,6 +39,17 @@ class FilterStats:
     """Those that are remembered."""
     passed_over: int
     """Buckets that had so many documents that not all were looked at."""
+
+    def _repr_html_(self) -> str:
+        dropped = f"{self.dropped / self.seen:.1%}" if self.seen else "0%"
+        return as_html(
+            [
+                ("seen", f"{self.seen:,}"),
+                ("dropped", f"{self.dropped:,} ({dropped})"),
+                ("remembered", f"{self.remembered:,}"),
+                ("buckets passed over", f"{self.passed_over:,}"),
+            ]
+        )
 
 
 class DedupFilter:

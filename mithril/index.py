@@ -348,7 +348,7 @@ class MinHashIndex:
         """Save the index in a store.
 
         If it was opened from there or saved there before, only what is new is written. A crash at
-        any moment leaves the old index. ``docs/index.md`` is the format.
+        any moment leaves the old index. ``docs/minhash-index.md`` is the format.
 
         Args:
             store: A store or its URL.

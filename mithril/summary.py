@@ -18,7 +18,8 @@ def as_text(rows: Sequence[tuple[str, str]]) -> str:
 def as_html(rows: Sequence[tuple[str, str]]) -> str:
     """Lay the rows out for a notebook."""
     cells = "".join(
-        f'<tr><th style="text-align:left">{escape(label)}</th>'
+        # A label may be indented.
+        f'<tr><th style="text-align:left;white-space:pre;padding-right:1.5em">{escape(label)}</th>'
         f'<td style="text-align:left">{escape(value)}</td></tr>'
         for label, value in rows
     )

@@ -81,14 +81,17 @@ class Table:
         return f"<mithril.Table of {len(self):,} rows: {', '.join(self.column_names)}>"
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{escape(name)}</th>" for name in self.column_names)
+        style = "style='text-align:right;padding:.2em .6em'"
+        head = "".join(f"<th {style}>{escape(name)}</th>" for name in self.column_names)
         rows = "".join(
-            "<tr>" + "".join(f"<td>{escape(_cell(value))}</td>" for value in row.values()) + "</tr>"
+            "<tr>"
+            + "".join(f"<td {style}>{escape(_cell(value))}</td>" for value in row.values())
+            + "</tr>"
             for row in self._native.rows(0, _SHOWN)
         )
         more = f"<p>{len(self) - _SHOWN:,} more rows</p>" if len(self) > _SHOWN else ""
         table = f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody>"
-        return f"<table style='color:inherit'>{table}</table>{more}"
+        return f"<table style='color:inherit;margin-top:1em'>{table}</table>{more}"
 
 
 def _from_ipc(stream: bytes) -> Table:

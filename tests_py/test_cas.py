@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import doctest
 import hashlib
 import inspect
 import io
@@ -12,7 +11,6 @@ import pickle
 import struct
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ml_dtypes
@@ -27,6 +25,7 @@ from mithril import ContentAddressedStore, DType
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
 
 NOWHERE = "00" * 32
 
@@ -407,13 +406,6 @@ def framed(header: object, data: bytes = b"", *, version: int = 1, length: int =
 
 def meta(shape: Any = (2,), dtype: str = "UInt8", size: int = 2) -> dict[str, object]:
     return {"name": "", "shape": shape, "dtype": dtype, "size_bytes": size}
-
-
-def test_the_examples_of_the_documentation_run() -> None:
-    page = Path(__file__).parent.parent / "docs" / "content-store.md"
-    outcome = doctest.testfile(str(page), module_relative=False)
-    assert outcome.attempted > 5
-    assert outcome.failed == 0
 
 
 def test_parent_and_child_share_a_store_after_a_fork(tmp_path: Path) -> None:

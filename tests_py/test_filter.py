@@ -400,3 +400,12 @@ def test_datasets_of_hugging_face_are_filtered() -> None:
     assert [row["text"] for row in streamed] == expected
     result = mithril.deduplicate(texts, **OPTIONS)
     assert result.apply(rows)["text"][:] == result.apply(texts)
+
+
+def test_notebooks_show_what_a_filter_has_seen() -> None:
+    near = mithril.DedupFilter()
+    assert "0%" in near.stats._repr_html_()
+    near.check(["one text", "One text!", "another", None])
+    shown = near.stats._repr_html_()
+    assert shown.count("<tr>") == 4
+    assert "1 (25.0%)" in shown

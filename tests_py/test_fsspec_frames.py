@@ -1,10 +1,7 @@
-"""Tables through filesystems over stores, and the examples of docs/fsspec.md."""
+"""Tables through filesystems over stores."""
 
 from __future__ import annotations
 
-import importlib.util
-import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import fsspec
@@ -20,10 +17,10 @@ from mithril.fsspec import MithrilFileSystem, MithrilMemoryFileSystem, MithrilS3
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from servers import Moto
 
-PAGE = Path(__file__).parent.parent / "docs" / "fsspec.md"
 TABLE = pa.table(
     {"year": [2025] * 500 + [2026] * 500, "text": [f"text {row}" for row in range(1000)]}
 )
@@ -118,28 +115,3 @@ def test_polars_reads_and_writes_files(place: tuple[str, dict[str, Any]]) -> Non
     fs, top = fsspec.url_to_fs(url, **options)
     lazy = pl.scan_pyarrow_dataset(ds.dataset(f"{top}/p.parquet", filesystem=fs))
     assert lazy.filter(pl.col("year") == 2025).collect().height == 500
-
-
-def snippets() -> list[str]:
-    """The examples of the page, without those of what is not installed."""
-    found: list[str] = re.findall(
-        r"^```python\n(.*?)^```", PAGE.read_text(), re.DOTALL | re.MULTILINE
-    )
-    if importlib.util.find_spec("datasets") is None:
-        return [one for one in found if "import datasets" not in one]
-    return found
-
-
-def test_the_examples_of_the_page_run(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> None:
-    moto.make_bucket("corpus")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", moto.endpoint)
-    monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "id")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    monkeypatch.delenv("AWS_SESSION_TOKEN", raising=False)
-    names: dict[str, Any] = {}
-    examples = snippets()
-    assert len(examples) >= 4
-    for example in examples:
-        exec(compile(example, str(PAGE), "exec"), names)  # noqa: S102 - our own page
-    MithrilS3FileSystem.clear_instance_cache()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def read_object(data: bytes) -> tuple[int, dict[str, bytes]]:
-    """The kind and the sections of an object, by docs/index.md alone."""
+    """The kind and the sections of an object, by docs/minhash-index.md alone."""
     magic, version, kind, count, size = struct.unpack_from("<8sIIIxxxxQ", data)
     assert (magic, version, count, size) == (b"MTHRLIDX", 1, 4, len(data))
     head = bytearray(data[: 64 + 32 * count])

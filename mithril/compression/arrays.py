@@ -19,7 +19,7 @@ def compress_array(array: npt.ArrayLike) -> Bytes:
 
     The bytes of floats are grouped by their place in an element, so that exponents stand together;
     what a sample shows decides how each group is coded. All cores compress large arrays. The
-    format is documented in `docs/arrays.md`.
+    format is documented in ``docs/arrays.md``.
 
     Args:
         array: A numpy array, or what `numpy.asarray` makes one of, of bool, integers, float16,

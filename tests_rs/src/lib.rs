@@ -23,3 +23,8 @@ pub fn proptest_config() -> Config {
     let persistence = FileFailurePersistence::WithSource("regressions");
     Config { failure_persistence: Some(Box::new(persistence)), ..Config::default() }
 }
+
+/// The examples of the page for users of Rust, which `cargo test` runs.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/api/rust.md")]
+struct RustPage;

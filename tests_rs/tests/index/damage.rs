@@ -160,7 +160,7 @@ fn forged_objects_give_wrong_answers_at_worst() {
     assert!(opened > 1000, "{opened}");
 }
 
-/// The bytes of a small segment, so that a change of the format is noticed: see `docs/index.md`.
+/// The bytes of a small segment, so that a change of the format is noticed: see `docs/minhash-index.md`.
 #[test]
 fn the_format_is_the_one_written_down() {
     let options = IndexOptions { permutations: 6, threshold: 0.9, recall: 0.5, ..options() };

@@ -35,7 +35,7 @@ pub(super) struct Named {
 }
 
 impl Manifest {
-    /// The object, as `docs/index.md` has it.
+    /// The object, as `docs/minhash-index.md` has it.
     pub(super) fn to_bytes(&self) -> Result<Bytes> {
         let mut state = Vec::with_capacity(STATE);
         state.extend(self.revision.to_le_bytes());

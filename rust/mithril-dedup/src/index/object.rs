@@ -1,6 +1,6 @@
 //! The frame that the objects of an index have: a header, a table of sections, and the sections.
 //!
-//! `docs/index.md` has it to the byte. Sections begin at multiples of 64 in the order of the table, with
+//! `docs/minhash-index.md` has it to the byte. Sections begin at multiples of 64 in the order of the table, with
 //! nothing between them but zeros, so that an object can be mapped into memory and read as it lies.
 
 use crate::error::{DedupError, Result};

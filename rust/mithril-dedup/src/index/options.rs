@@ -85,7 +85,7 @@ impl Shape {
         self.code.map_or(0, Code::bytes)
     }
 
-    /// The section `options`, as `docs/index.md` has it.
+    /// The section `options`, as `docs/minhash-index.md` has it.
     pub(super) fn to_bytes(self) -> [u8; OPTIONS_BYTES] {
         let IndexOptions { threshold, recall, permutations, seed, shingling, .. } = self.options;
         let Shingling { shingle, ngram, lowercase, normalization } = shingling;
