@@ -31,7 +31,7 @@ as_maturin = $(if $(pyo3_config),PYO3_BUILD_EXTENSION_MODULE=1 PYO3_CONFIG_FILE=
 
 .PHONY: help build demo docs notebooks test test-rust test-package test-python test-notebooks test-datasets \
 	test-torch package fuzz soak extension lint api deny format bench bench-codecs bench-crowd bench-dedup \
-	bench-compression bench-index bench-minhash bench-storage clean
+	bench-bucket bench-compression bench-index bench-minhash bench-scale bench-storage clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -138,6 +138,12 @@ bench-index: ## time an index of a million documents: adding, asking, saving, op
 
 bench-minhash: $(VENV)/.built $(VENV)/.bench ## time MinHash and deduplication beside other packages (ARGUMENTS=--quick tries it)
 	$(BIN)/python benchmarks/bench_minhash.py $(ARGUMENTS)
+
+bench-bucket: $(VENV)/.built ## time the whole command from bucket to bucket
+	$(BIN)/python benchmarks/bench_bucket.py $(ARGUMENTS)
+
+bench-scale: $(VENV)/.built ## time a hundred thousand rows to ten million, in little memory
+	$(BIN)/python benchmarks/bench_scale.py $(ARGUMENTS)
 
 bench-storage: $(VENV)/.built $(VENV)/.bench ## time stores beside obstore (ARGUMENTS=--quick tries it)
 	$(BIN)/python benchmarks/bench_storage.py $(ARGUMENTS)

@@ -1,0 +1,172 @@
+"""Time the whole command from bucket to bucket beside the same from folder to folder.
+
+Run it with ``make bench-bucket``. The server is SeaweedFS on this machine, behind a proxy that adds
+20 ms to every request; server, proxy and command share the processor's cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import http.client
+import json
+import multiprocessing
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import planted
+from bench_scale import FOLDER, MITHRIL, Run, watched
+
+import mithril
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROWS = 1_000_000
+REPETITIONS = 3
+DELAY = 0.02
+KEY, SECRET = "measured", "measured-measured"
+PORTS = ("s3.port", "filer.port", "master.port", "volume.port")
+CHUNK = 1 << 18
+
+
+@contextlib.contextmanager
+def server() -> Iterator[tuple[int, int]]:
+    """Start SeaweedFS; gives the ports of its S3 and of its filer."""
+    ports = {name: free_port() for name in [*PORTS, *(f"{name}.grpc" for name in PORTS)]}
+    credentials = [{"accessKey": KEY, "secretKey": SECRET}]
+    actions = ["Admin", "Read", "Write", "List", "Tagging"]
+    identity = {"name": "bench", "credentials": credentials, "actions": actions}
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "s3.json").write_text(json.dumps({"identities": [identity]}))
+        command = [str(Path(sys.executable).with_name("weed")), "server"]
+        command += [f"-{name}={port}" for name, port in ports.items()]
+        command += ["-dir=.", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false"]
+        command += ["-master.volumeSizeLimitMB=256", "-volume.max=100", "-s3", "-s3.iam=false"]
+        command += ["-s3.config=s3.json", "-s3.port.iceberg=0", "-s3.port.lance=0"]
+        command += ["-filer.localSocket=filer.sock", "-s3.localSocket=s3.sock"]
+        quiet = subprocess.DEVNULL
+        process = subprocess.Popen(command, cwd=folder, stdout=quiet, stderr=quiet)
+        try:
+            s3, filer = ports["s3.port"], ports["filer.port"]
+            wait_for(filer, "POST", "/buckets/bench/", 201)
+            wait_for(filer, "PUT", "/buckets/bench/ready", 201)
+            wait_for(s3, "GET", "/bench/ready", 403)
+            yield s3, filer
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def free_port() -> int:
+    """Find a port that was free a moment ago."""
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        return int(held.getsockname()[1])
+
+
+def wait_for(port: int, method: str, path: str, status: int) -> None:
+    """Ask until this is the answer."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        with contextlib.suppress(OSError):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+            with contextlib.closing(connection):
+                connection.request(method, path)
+                if connection.getresponse().status == status:
+                    return
+        time.sleep(0.1)
+    sys.exit(f"the server did not answer {method} {path} with {status}")
+
+
+async def delayed(port: int, server_port: int) -> None:
+    """Pass on what comes to a port, each request after a while."""
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        back, on = await asyncio.open_connection("127.0.0.1", server_port, limit=CHUNK)
+        is_answered = True
+
+        async def requests() -> None:
+            nonlocal is_answered
+            while data := await reader.read(CHUNK):
+                if is_answered:
+                    is_answered = False
+                    await asyncio.sleep(DELAY)
+                on.write(data)
+                await on.drain()
+            on.close()
+
+        async def answers() -> None:
+            nonlocal is_answered
+            while data := await back.read(CHUNK):
+                is_answered = True
+                writer.write(data)
+                await writer.drain()
+            writer.close()
+
+        with contextlib.suppress(ConnectionError):
+            await asyncio.gather(requests(), answers())
+
+    proxy = await asyncio.start_server(connected, "127.0.0.1", port, limit=CHUNK)
+    await proxy.serve_forever()
+
+
+def pass_on(port: int, server_port: int) -> None:
+    """Be the proxy."""
+    asyncio.run(delayed(port, server_port))
+
+
+def dedup(source: str | Path, output: str | Path, environment: dict[str, str]) -> Run:
+    """Run the command."""
+    command: list[str | Path] = [MITHRIL, "dedup", source, "--output", output]
+    return watched([*command, "--overwrite", "--quiet"], environment)
+
+
+def main() -> None:
+    """Measure, and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer rows, to try it")
+    rows = 100_000 if parser.parse_args().quick else ROWS
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    source = planted.write(FOLDER, rows)
+    with server() as (s3, _):
+        port = free_port()
+        proxy = multiprocessing.Process(target=pass_on, args=(port, s3), daemon=True)
+        proxy.start()
+        environment = os.environ | {
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+            "AWS_ALLOW_HTTP": "true",
+            "AWS_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+        }
+        os.environ.update(environment)
+        store = mithril.open_store("s3://bench")
+        size = 0
+        for path in sorted(source.glob("*.parquet")):
+            store.put(f"rows/{path.name}", path.read_bytes())
+            size += path.stat().st_size
+        here, there = [], []
+        for _ in range(REPETITIONS):
+            here.append(dedup(source, FOLDER / "out-here", environment))
+            there.append(dedup("s3://bench/rows", "s3://bench/clean", environment))
+        proxy.terminate()
+    local, bucket = (
+        sorted(run.seconds for run in runs)[REPETITIONS // 2] for runs in (here, there)
+    )
+    print(
+        f"{rows:,} rows, {size / 1e6:,.0f} MB of Parquet: folder to folder {local:.2f} s, bucket to "
+        f"bucket {bucket:.2f} s, {bucket / local:.2f} times as long; peak memory "
+        f"{max(run.peak for run in here) / 1e6:,.0f} and "
+        f"{max(run.peak for run in there) / 1e6:,.0f} MB"
+    )
+
+
+if __name__ == "__main__":
+    main()
