@@ -161,8 +161,8 @@ def main() -> None:
         sorted(run.seconds for run in runs)[REPETITIONS // 2] for runs in (here, there)
     )
     print(
-        f"{rows:,} rows, {size / 1e6:,.0f} MB of Parquet: folder to folder {local:.2f} s, bucket to "
-        f"bucket {bucket:.2f} s, {bucket / local:.2f} times as long; peak memory "
+        f"{rows:,} rows, {size / 1e6:,.0f} MB of Parquet: folder to folder {local:.2f} s, bucket "
+        f"to bucket {bucket:.2f} s, {bucket / local:.2f} times as long; peak memory "
         f"{max(run.peak for run in here) / 1e6:,.0f} and "
         f"{max(run.peak for run in there) / 1e6:,.0f} MB"
     )
