@@ -50,7 +50,7 @@ from mithril.exceptions import (
     StoreConnectionException,
 )
 from mithril.explain import Explanation, explain_removed
-from mithril.files import dedup_files
+from mithril.files import Plan, dedup_files, plan_files
 from mithril.filter import DedupFilter, FilterStats
 from mithril.hashing import (
     Blake3Hash,
@@ -129,6 +129,7 @@ __all__ = [
     "ObjectMeta",
     "ObjectNotFoundException",
     "OutputInTheWayException",
+    "Plan",
     "RepairReport",
     "Report",
     "S3Storage",
@@ -156,6 +157,7 @@ __all__ = [
     "hash_many",
     "numpy_to_bytes",
     "open_store",
+    "plan_files",
     "sha256",
     "xxh3_64",
     "xxh3_128",

@@ -56,6 +56,7 @@ __all__ = [
     "hash_many",
     "parse_dtype",
     "parse_url",
+    "plan_files",
     "prepare_numpy",
     "shutdown",
 ]
@@ -73,6 +74,11 @@ def deduplicate(
     options: str,
     progress: bool | Callable[[str, int, int], object] | None,
 ) -> tuple[tuple[npt.NDArray[np.bool_], Table, str], Deduplication]: ...
+def plan_files(
+    inputs: Sequence[str | PathLike[str]],
+    options: str,
+    progress: bool | Callable[[str, int, int], object] | None,
+) -> str: ...
 def explain_removed(output: str | PathLike[str], row: str) -> str: ...
 def dedup_files(
     inputs: Sequence[str | PathLike[str]],

@@ -8,12 +8,12 @@ import os
 import signal
 import sys
 from dataclasses import asdict
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from mithril import __version__, cli_index
-from mithril.exceptions import InvalidArgumentException, MithrilException
+from mithril.exceptions import InvalidArgumentException, MithrilException, of_kind
 from mithril.explain import explain_removed
-from mithril.files import dedup_files
+from mithril.files import dedup_files, plan_files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,9 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _dedup(options: argparse.Namespace) -> None:
-    report = dedup_files(
-        options.input,
-        options.output,
+    given: dict[str, Any] = dict(
         text_column=options.text_column,
         id_column=options.id_column,
         method=options.method,
@@ -77,6 +75,14 @@ def _dedup(options: argparse.Namespace) -> None:
         # The same bar whatever is installed beside.
         progress=None if options.quiet else "console",
     )
+    if options.plan:
+        plan = plan_files(options.input, **given)
+        print(json.dumps(asdict(plan)) if options.json else plan)
+        return
+    if options.output is None:
+        message = "--output is needed: the folder to write, or a URL of one"
+        raise of_kind("invalid_argument", message)
+    report = dedup_files(options.input, options.output, **given)
     if options.json:
         fields = {name: value for name, value in asdict(report).items() if value is not None}
         print(json.dumps(fields | {"promised_recall": report.promised_recall}, indent=2))
@@ -155,7 +161,12 @@ def _add_dedup(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="INPUT",
         help="file, folder or glob of Parquet, JSON lines, CSV, Arrow or text files",
     )
-    add("--output", required=True, metavar="DIR", help="folder to write", default=argparse.SUPPRESS)
+    add("--output", metavar="DIR", help="folder to write, or a URL of one")
+    add(
+        "--plan",
+        action="store_true",
+        help="write nothing, and say what memory, temporary files and time it would take",
+    )
 
     data = dedup.add_argument_group("input and output")
     add = data.add_argument

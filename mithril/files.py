@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 from mithril import _native
 from mithril.dedup import first_or_longest
@@ -11,7 +13,8 @@ from mithril.exceptions import of_kind
 from mithril.options import encode
 from mithril.progress import reporting
 from mithril.report import Report
-from mithril.sizes import bytes_of
+from mithril.sizes import bytes_of, size_text
+from mithril.summary import as_html, as_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -128,17 +131,9 @@ def dedup_files(
         DedupException: A file is damaged, cannot be read or cannot be written.
         KeyboardInterrupt: Ctrl-C was pressed; `output` is whole or absent.
     """
-    paths = _paths(inputs)
-    if callable(keep):
-        message = (
-            "a function chooses rows in deduplicate alone; name a column: max:COLUMN, min:COLUMN"
-        )
-        raise of_kind("invalid_argument", message)
-    keep, _, keep_column = (keep or first_or_longest(method)).partition(":")
-    options = encode(
+    options = _encoded(
         text_column=text_column,
         id_column=id_column,
-        keep_column=keep_column or None,
         method=method,
         threshold=threshold,
         recall=recall,
@@ -155,21 +150,116 @@ def dedup_files(
         verify=verify,
         keep=keep,
         cluster=cluster,
-        against=[os.fspath(path) for path in _paths(against)],
+        against=against,
         within=within,
         audit=audit,
         min_length=min_length,
         min_count=min_count,
         input_format=input_format,
-        output_format=format,
+        format=format,
         threads=threads,
-        memory=None if memory is None else bytes_of(memory),
-        temp_dir=None if temp_dir is None else os.fspath(temp_dir),
+        memory=memory,
+        temp_dir=temp_dir,
         overwrite=overwrite,
     )
     with reporting(progress) as report_to:
-        report = _native.dedup_files(paths, output, options, report_to)
+        report = _native.dedup_files(_paths(inputs), output, options, report_to)
     return Report.from_json(report)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run over files is expected to take; ``print`` it, or let a notebook show it."""
+
+    documents: int
+    """The rows of the input; exact for Parquet, and for text files."""
+    text_bytes: int
+    """The bytes of their texts."""
+    sampled: int
+    """The rows that were run as a sample."""
+    memory: int
+    """The most resident memory in bytes."""
+    spools: bool
+    """Whether texts and band hashes go to temporary files."""
+    temporary_bytes: int
+    """The bytes of temporary files, those of the output apart."""
+    output_bytes: int
+    """The bytes of the output."""
+    seconds: float
+    """Seconds from the beginning to the end."""
+
+    def __str__(self) -> str:
+        """Give a summary for a person."""
+        return as_text(self._rows())
+
+    def _repr_html_(self) -> str:
+        return as_html(self._rows())
+
+    def _rows(self) -> list[tuple[str, str]]:
+        temporary = "none"
+        if self.spools:
+            temporary = f"{size_text(self.temporary_bytes)}, since the texts may not fit in memory"
+        return [
+            ("documents", f"{self.documents:,} ({size_text(self.text_bytes)} of text)"),
+            ("memory", size_text(self.memory)),
+            ("temporary files", temporary),
+            ("output", size_text(self.output_bytes)),
+            ("time", f"{self.seconds:.1f} s, by a run of {self.sampled:,} of the rows"),
+        ]
+
+
+def plan_files(
+    inputs: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    *,
+    progress: Progress = None,
+    **options: Any,  # noqa: ANN401 - those of dedup_files
+) -> Plan:
+    """Tell what `dedup_files` would take, and write nothing.
+
+    The first rows of some of the files are run as a sample, and what that takes is extended to the
+    whole. How many rows are like others is not known before, so matching is taken to cost for each
+    row what it does in the sample.
+
+    Args:
+        inputs: As in `dedup_files`.
+        progress: As in `deduplicate`.
+        **options: The other arguments of `dedup_files`, but for its output.
+
+    Returns:
+        The plan.
+
+    Raises:
+        InvalidArgumentException: An argument is out of range or does not fit the input; also a
+            ValueError.
+        NotFoundException: An input does not exist; also a FileNotFoundError.
+        DedupException: A file is damaged or cannot be read.
+        KeyboardInterrupt: Ctrl-C was pressed.
+    """
+    with reporting(progress) as report_to:
+        plan = _native.plan_files(_paths(inputs), _encoded(**options), report_to)
+    return Plan(**json.loads(plan))
+
+
+def _encoded(**options: Any) -> str:  # noqa: ANN401 - the engine checks each
+    """Write the arguments of `dedup_files` as the engine takes them."""
+    keep = options.pop("keep", None)
+    if callable(keep):
+        message = (
+            "a function chooses rows in deduplicate alone; name a column: max:COLUMN, min:COLUMN"
+        )
+        raise of_kind("invalid_argument", message)
+    keep = keep or first_or_longest(options.get("method", "minhash"))
+    kind, _, column = keep.partition(":")
+    options |= {"keep": kind, "keep_column": column or None}
+    if "format" in options:
+        options["output_format"] = options.pop("format")
+    if "against" in options:
+        options["against"] = [os.fspath(path) for path in _paths(options["against"])]
+    if options.get("memory") is not None:
+        options["memory"] = bytes_of(options["memory"])
+    if options.get("temp_dir") is not None:
+        options["temp_dir"] = os.fspath(options["temp_dir"])
+    return encode(**options)
 
 
 def _paths(

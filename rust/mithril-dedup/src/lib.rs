@@ -52,8 +52,8 @@ pub use documents::{Documents, MAX_DOCUMENTS, TextBuilder};
 pub use error::{DedupError, Result, Source};
 pub use explain::Explanation;
 pub use files::{
-    FileOptions, InputFormat, NamedRow, OutputFormat, RemovedRow, TextFiles, dedup_files,
-    explain_removed, read_texts,
+    FileOptions, InputFormat, NamedRow, OutputFormat, Plan, RemovedRow, TextFiles, dedup_files,
+    explain_removed, plan_files, read_texts,
 };
 pub use filter::{DedupFilter, FilterOptions, FilterStats, WhenFull};
 pub use index::{

@@ -160,6 +160,19 @@ pub(crate) fn explain_removed(py: Python, output: PathBuf, row: &str) -> PyResul
     serde_json::to_string(&removed).map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
+/// What a run over files would take, as JSON.
+#[pyfunction]
+pub(crate) fn plan_files(
+    py: Python,
+    inputs: Vec<PathBuf>,
+    options: &str,
+    progress: Progress,
+) -> PyResult<String> {
+    let options: FileOptions = parse_options(options)?;
+    let plan = run(py, &progress, |control| mithril_dedup::plan_files(&inputs, &options, control))?;
+    serde_json::to_string(&plan).map_err(|error| PyValueError::new_err(error.to_string()))
+}
+
 /// The report as JSON of a run over files.
 #[pyfunction]
 pub(crate) fn dedup_files(

@@ -45,7 +45,7 @@ mod _native {
     #[pymodule_export]
     use super::config::PyCoreConfig;
     #[pymodule_export]
-    use super::dedup::{PyDeduplication, dedup_files, deduplicate, explain_removed};
+    use super::dedup::{PyDeduplication, dedup_files, deduplicate, explain_removed, plan_files};
     #[pymodule_export]
     use super::filter::PyDedupFilter;
     #[pymodule_export]

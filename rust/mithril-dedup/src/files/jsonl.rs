@@ -16,20 +16,21 @@ use super::input_file::InputFile;
 use super::output::OutputFolder;
 use super::rewrite::Rewrite;
 use super::scan::{Columns, Scan, starts};
-use super::sink::{Sink, Texts};
+use super::sink::{EXPECTED_ROW, Sink, Texts};
 use crate::control::Control;
 use crate::documents::TextBuilder;
 use crate::error::{DedupError, Result};
 use crate::spill::Spill;
 use arrow::array::RecordBatch;
 use arrow::json::writer::{LineDelimited, WriterBuilder};
+use mithril_core::ProgressReporter;
 use rayon::prelude::*;
 use serde_json::Value;
 use std::io::Write;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 const ZSTD_LEVEL: i32 = 3;
-/// A guess at how long lines are, for how many rows there will be.
-const EXPECTED_LINE: u64 = 200;
 
 /// What the first pass brings back of one file.
 struct Scanned {
@@ -52,7 +53,7 @@ pub(super) fn scan(
 ) -> Result<Scan> {
     control.begin("reading", files.iter().map(|file| file.size).sum());
     let bytes = files.iter().map(expected_bytes).sum();
-    let sink = Sink::new(spill, bytes, bytes / EXPECTED_LINE)?;
+    let sink = Sink::new(spill, bytes, bytes / EXPECTED_ROW)?;
     let scanned = files.par_iter().map(|file| scan_file(file, columns, &sink, control));
     let scanned: Vec<Scanned> = scanned.collect::<Result<_>>()?;
 
@@ -168,6 +169,40 @@ pub(super) fn write_batches(
         }
         writer.finish().map_err(|error| folder.error(out.name, error))
     })
+}
+
+/// Copies the first lines of a file; returns how many bytes of the file that took.
+pub(super) fn head_of_lines(file: &InputFile, rows: usize, to: &Path) -> Result<u64> {
+    let counted = Counter::default();
+    let control = Control { progress: &counted, ..Control::default() };
+    let mut lines = Lines::open(file, control)?;
+    let wrong = |error: std::io::Error| DedupError::write(to, error);
+    let mut out = std::io::BufWriter::new(std::fs::File::create_new(to).map_err(wrong)?);
+    let mut plain = 0;
+    for _ in 0..rows {
+        let Some(line) = lines.next()? else { break };
+        plain += line.text.len() as u64 + 1;
+        writeln!(out, "{}", line.text).map_err(wrong)?;
+    }
+    out.flush().map_err(wrong)?;
+    // What was read ahead of a plain file is more than was copied.
+    Ok(plain.min(counted.0.load(Ordering::Relaxed)))
+}
+
+/// Counts what was read.
+#[derive(Default)]
+struct Counter(AtomicU64);
+
+impl ProgressReporter for Counter {
+    fn increment(&self, amount: u64) {
+        self.0.fetch_add(amount, Ordering::Relaxed);
+    }
+
+    fn set_total(&self, _total: u64) {}
+
+    fn set_message(&self, _message: &str) {}
+
+    fn finish(&self) {}
 }
 
 struct LineWriter<'a, W: Write> {

@@ -10,6 +10,7 @@ mod jsonl;
 mod lookup;
 mod output;
 mod parquet;
+mod plan;
 mod references;
 mod remote;
 mod rewrite;
@@ -23,6 +24,7 @@ mod upload;
 
 pub use input::InputFormat;
 pub use lookup::{NamedRow, RemovedRow, explain_removed};
+pub use plan::{Plan, plan_files};
 pub use texts::{TextFiles, read_texts};
 
 use crate::control::Control;
@@ -141,15 +143,17 @@ pub fn dedup_files<P: AsRef<Path>>(
     options: &FileOptions,
     control: Control,
 ) -> Result<Report> {
-    let outcome = run(inputs, output, options, control);
+    let outcome = run(inputs, output, options, None, control);
     control.progress.finish();
     outcome
 }
 
+/// As [`dedup_files`], with temporary files as `spill` says if there is one.
 fn run<P: AsRef<Path>>(
     inputs: &[P],
     output: &Path,
     options: &FileOptions,
+    spill: Option<Spill>,
     control: Control,
 ) -> Result<Report> {
     let start = Instant::now();
@@ -164,7 +168,7 @@ fn run<P: AsRef<Path>>(
     let inputs = Inputs::find(inputs, options.input_format)?;
     let folder =
         OutputFolder::begin(output, &inputs, options.overwrite, options.temp_dir.as_deref())?;
-    let spill = options.spill(&folder.beside())?;
+    let spill = spill.map_or_else(|| options.spill(&folder.beside()), Ok)?;
     let output_format = options.output_format.unwrap_or(match inputs.format {
         Format::Jsonl => OutputFormat::Jsonl,
         Format::Parquet | Format::Arrow | Format::Csv | Format::Text => OutputFormat::Parquet,

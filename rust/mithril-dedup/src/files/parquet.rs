@@ -4,6 +4,7 @@ mod int96;
 
 use super::input_file::{Fetched, InputFile, guarded, with_ahead};
 use super::output::OutputFolder;
+use super::plan::Amount;
 use super::rewrite::{Rewrite, survivors, without_repeats};
 use super::scan::{Columns, Scan, concat_column, starts};
 use super::sink::{Sink, Texts};
@@ -23,7 +24,9 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::{KeyValue, RowGroupMetaData};
 use parquet::file::properties::WriterProperties;
 use rayon::prelude::*;
+use std::fs::File;
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
 /// The size of a batch in memory that is aimed at: little beside what a run may take, and far from the 2 GiB that a
@@ -127,6 +130,72 @@ pub(super) fn rewrite(rewrite: Rewrite) -> Result<()> {
         rewrite.write_part(index, &schema, batches)?;
         rewrite.control.advance(1)
     })
+}
+
+/// The schema of a file, and its first rows.
+pub(super) fn head_of_rows(
+    file: &InputFile,
+    rows: usize,
+) -> Result<(SchemaRef, impl Iterator<Item = Result<RecordBatch>>)> {
+    let metadata = load(file, None)?;
+    let schema = metadata.schema().clone();
+    let handle = file.open()?;
+    let mut reader = guarded(file, || {
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(handle, metadata);
+        Ok(builder.with_limit(rows).build()?)
+    })?;
+    let next = move || guarded(file, || Ok(reader.next().transpose()?)).transpose();
+    Ok((schema, std::iter::from_fn(next)))
+}
+
+/// The rows and the texts of files, by their footers.
+pub(super) fn totals(files: &[InputFile], text_column: &str) -> Result<Amount> {
+    let columns = Columns { text: text_column, id: None, by: None };
+    let each = with_ahead(
+        files,
+        |file| (file, footer(file)),
+        |file, fetched| {
+            let metadata = load(file, fetched)?;
+            let [text, ..] = find_columns(file, metadata.schema(), columns)?;
+            let mut amount = Amount::default();
+            for group in metadata.metadata().row_groups() {
+                amount.rows += u64::try_from(group.num_rows()).unwrap_or(0);
+                let bytes = text.and_then(|root| text_size(&metadata, group, root));
+                amount.text_bytes += bytes.unwrap_or(0);
+            }
+            Ok(amount)
+        },
+    )?;
+    Ok(each.into_iter().fold(Amount::default(), |all, one| Amount {
+        rows: all.rows + one.rows,
+        text_bytes: all.text_bytes + one.text_bytes,
+    }))
+}
+
+/// Writes rows to a file that is no part of an output; returns about how many bytes they have.
+pub(super) fn write_rows(
+    to: &Path,
+    schema: &SchemaRef,
+    batches: impl Iterator<Item = Result<RecordBatch>>,
+) -> Result<u64> {
+    let file = File::create_new(to).map_err(|error| DedupError::write(to, error))?;
+    let level = ZstdLevel::try_new(1).map_err(|error| DedupError::write(to, error))?;
+    let properties = WriterProperties::builder().set_compression(Compression::ZSTD(level)).build();
+    let wrong = |error| DedupError::write(to, error);
+    let mut writer = ArrowWriter::try_new(file, schema.clone(), Some(properties)).map_err(wrong)?;
+    let mut bytes = 0;
+    for batch in batches {
+        let batch = batch?;
+        bytes += batch.columns().iter().map(column_bytes).sum::<u64>();
+        writer.write(&batch).map_err(wrong)?;
+    }
+    writer.close().map_err(wrong)?;
+    Ok(bytes)
+}
+
+/// About the bytes of a slice of a column.
+fn column_bytes(column: &ArrayRef) -> u64 {
+    column.to_data().get_slice_memory_size().map_or(0, |bytes| bytes as u64)
 }
 
 /// Writes a Parquet file of the output.

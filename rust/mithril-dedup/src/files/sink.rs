@@ -8,6 +8,8 @@ use arrow::array::{Array, ArrayRef};
 /// What a document takes in memory beside its text, at most about, with the default options: its band hashes are
 /// most of it.
 const BYTES_PER_ROW: u64 = 300;
+/// A guess at how long rows are, for how many there will be.
+pub(super) const EXPECTED_ROW: u64 = 200;
 /// Texts that are collected before they go to a file.
 const PIECE_BYTES: usize = 8 << 20;
 
@@ -26,9 +28,14 @@ pub(super) enum Texts {
 impl Sink {
     /// A sink for texts of about so many bytes, in so many rows.
     pub(super) fn new(spill: &Spill, bytes: u64, rows: u64) -> Result<Self> {
-        let fit = bytes.saturating_add(rows.saturating_mul(BYTES_PER_ROW)) <= spill.memory();
-        let spool = (!fit).then(|| TextSpool::new(spill)).transpose()?;
+        let spool = (!Self::fits(spill, bytes, rows)).then(|| TextSpool::new(spill)).transpose()?;
         Ok(Self { spool })
+    }
+
+    /// Whether texts of about so many bytes, in so many rows, go to memory.
+    pub(super) fn fits(spill: &Spill, bytes: u64, rows: u64) -> bool {
+        let needed = bytes.saturating_add(rows.saturating_mul(BYTES_PER_ROW));
+        !spill.is_always() && needed <= spill.memory()
     }
 
     /// Takes an array of strings.

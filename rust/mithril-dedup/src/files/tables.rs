@@ -6,7 +6,7 @@ use super::jsonl::decompressed;
 use super::parquet::find_columns;
 use super::rewrite::{Rewrite, survivors, without_repeats};
 use super::scan::{Columns, Scan, concat_column, starts};
-use super::sink::{Sink, Texts};
+use super::sink::{EXPECTED_ROW, Sink, Texts};
 use crate::control::Control;
 use crate::error::{DedupError, Result, Source};
 use crate::spill::Spill;
@@ -24,8 +24,6 @@ const BUFFER: usize = 1 << 20;
 const BATCH_ROWS: usize = 4096;
 /// How an IPC file begins, but for one that is a stream.
 const FILE_MAGIC: &[u8] = b"ARROW1";
-/// A guess at how long rows are, for how many there will be.
-const EXPECTED_ROW: u64 = 300;
 
 /// Reads the columns that decide, files in parallel.
 pub(super) fn scan(
@@ -108,10 +106,10 @@ fn read(
     Ok(read)
 }
 
-type Batches<'a> = Box<dyn Iterator<Item = Result<RecordBatch>> + 'a>;
+pub(super) type Batches<'a> = Box<dyn Iterator<Item = Result<RecordBatch>> + 'a>;
 
 /// The schema of a file, and its batches.
-fn open(format: Format, file: &InputFile) -> Result<(SchemaRef, Batches<'_>)> {
+pub(super) fn open(format: Format, file: &InputFile) -> Result<(SchemaRef, Batches<'_>)> {
     if format == Format::Csv {
         return open_csv(file);
     }

@@ -25,11 +25,22 @@ pub(crate) const LEAST_MEMORY: u64 = 64 << 20;
 pub(crate) struct Spill {
     folder: PathBuf,
     memory: u64,
+    /// Whether files are used however much memory there is.
+    always: bool,
 }
 
 impl Spill {
     pub(crate) fn new(folder: &Path, memory: u64) -> Self {
-        Self { folder: folder.to_owned(), memory }
+        Self { folder: folder.to_owned(), memory, always: false }
+    }
+
+    /// As this one, for runs that use files however much memory there is.
+    pub(crate) fn always(self) -> Self {
+        Self { always: true, ..self }
+    }
+
+    pub(crate) fn is_always(&self) -> bool {
+        self.always
     }
 
     /// The bytes of memory that a run may take.

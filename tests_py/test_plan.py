@@ -1,0 +1,96 @@
+"""What a run would take, said before."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import mithril
+from mithril.cli import main
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NEAR = 0.3
+
+
+@pytest.fixture(scope="module")
+def rows(library_files: list[str]) -> list[dict[str, object]]:
+    paragraphs = [part for text in library_files for part in text.split("\n\n") if len(part) > 80]
+    return [{"text": part, "n": number} for number, part in enumerate(paragraphs)]
+
+
+def near(found: int, expected: int) -> bool:
+    return abs(found - expected) <= NEAR * expected
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "jsonl", "jsonl.gz", "csv", "arrow", "txt"])
+def test_a_plan_is_near_what_happens(
+    tmp_path: Path, rows: list[dict[str, object]], suffix: str
+) -> None:
+    table = pa.Table.from_pylist(rows)
+    source = tmp_path / "in"
+    source.mkdir()
+    for number in range(20):
+        path = source / f"{number:02}.{suffix}"
+        shard = table.slice(number * len(table) // 20, len(table) // 20)
+        lines = "".join(json.dumps(row) + "\n" for row in shard.to_pylist())
+        if suffix == "parquet":
+            pq.write_table(shard, path)
+        elif suffix == "arrow":
+            with pa.ipc.new_file(path, shard.schema) as writer:
+                writer.write_table(shard)
+        elif suffix == "csv":
+            shard.to_pandas().to_csv(path, index=False)
+        elif suffix == "jsonl.gz":
+            path.write_bytes(gzip.compress(lines.encode()))
+        else:
+            path.write_text(lines)
+    plan = mithril.plan_files(source)
+    report = mithril.dedup_files(source, tmp_path / "out")
+    assert report.files
+    assert near(plan.documents, report.documents)
+    assert near(plan.text_bytes, report.bytes)
+    assert near(plan.output_bytes, report.files.output_bytes)
+    assert not plan.spools
+    assert plan.seconds > 0
+    if suffix in ("parquet", "txt"):
+        assert plan.documents == report.documents
+    assert sorted(os.listdir(tmp_path)) == ["in", "out"]  # noqa: PTH208
+
+
+def test_a_plan_in_little_memory_goes_the_way_of_the_run(tmp_path: Path) -> None:
+    texts = [f"row {index} of many, {index * 7919 % 10007}" * 4 for index in range(230_000)]
+    pq.write_table(pa.table({"text": texts}), tmp_path / "in.parquet")
+    options: dict[str, Any] = {"memory": "64MiB", "temp_dir": tmp_path}
+    plan = mithril.plan_files(tmp_path / "in.parquet", **options)
+    report = mithril.dedup_files(tmp_path / "in.parquet", tmp_path / "out", memory="64MiB")
+    assert report.files
+    assert plan.spools
+    hashes = 230_000 * report.banding.bands * 8
+    assert near(plan.temporary_bytes, report.files.spooled_bytes + hashes)
+    assert "temporary files" in str(plan)
+    assert "<table" in plan._repr_html_()
+    assert sorted(os.listdir(tmp_path)) == ["in.parquet", "out"]  # noqa: PTH208
+
+
+def test_the_command_plans(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"text": "a", "n": 1}\n{"text": "b", "n": 2}\n')
+    assert main(["dedup", str(source), "--plan", "--quiet", "--keep", "max:n"]) == 0
+    assert "documents        2 (2 B of text)" in capsys.readouterr().out
+    assert main(["dedup", str(source), "--plan", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["documents"] == 2
+    assert main(["dedup", str(source)]) == 2
+    assert "--output is needed" in capsys.readouterr().err
+    assert main(["dedup", str(source), "--plan", "--text-column", "words"]) == 2
+    assert 'no column "words"' in capsys.readouterr().err
+    with pytest.raises(ValueError, match="no option"):
+        mithril.plan_files(source, colour="red")
+    assert os.listdir(tmp_path) == ["in.jsonl"]  # noqa: PTH208
