@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -151,3 +153,35 @@ def test_files_may_be_urls(tmp_path: Path) -> None:
     report = mithril.dedup_files(f"file://{tmp_path}/in.jsonl", f"file://{tmp_path}/out")
     assert report.removed == 1
     assert (tmp_path / "out" / "report.json").exists()
+
+
+SILENT = """
+import os, signal, socket, threading, time
+held = socket.create_server(("127.0.0.1", 0))
+os.environ |= {
+    "AWS_ENDPOINT_URL": f"http://127.0.0.1:{held.getsockname()[1]}",
+    "AWS_ALLOW_HTTP": "true",
+    "AWS_REGION": "us-east-1",
+    "AWS_ACCESS_KEY_ID": "a",
+    "AWS_SECRET_ACCESS_KEY": "b",
+}
+import mithril
+
+def interrupt():
+    # Somebody has asked, and will never be answered.
+    held.accept()
+    os.kill(os.getpid(), signal.SIGINT)
+
+threading.Thread(target=interrupt, daemon=True).start()
+try:
+    mithril.dedup_files("s3://silent/in.parquet", "s3://silent/out")
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_ctrl_c_ends_waiting_for_a_bucket() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SILENT], check=True, capture_output=True, text=True, timeout=20
+    )
+    assert done.stdout == "interrupted\n"

@@ -3,6 +3,12 @@
 use crate::error::{DedupError, Result};
 use mithril_core::{NoopProgress, ProgressReporter};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
+
+/// How often flags are looked at.
+const LOOK: Duration = Duration::from_millis(50);
 
 static NEVER: AtomicBool = AtomicBool::new(false);
 
@@ -29,6 +35,22 @@ impl Control<'_> {
     pub(crate) fn begin(&self, phase: &str, total: u64) {
         self.progress.set_message(phase);
         self.progress.set_total(total);
+    }
+
+    /// Does the work with a flag of its own that says when it is to stop, for what outlives a borrow.
+    pub(crate) fn with_flag<R>(self, work: impl FnOnce(&Arc<AtomicBool>) -> R) -> R {
+        let flag = Arc::new(AtomicBool::new(false));
+        let (done, ended) = mpsc::channel::<()>();
+        thread::scope(|scope| {
+            let copied = &flag;
+            scope.spawn(move || {
+                while ended.recv_timeout(LOOK) == Err(mpsc::RecvTimeoutError::Timeout) {
+                    copied.fetch_or(self.stop.load(Ordering::Relaxed), Ordering::Relaxed);
+                }
+            });
+            let _done = done;
+            work(&flag)
+        })
     }
 
     /// Counts `amount` as done; an error when the run is to stop.

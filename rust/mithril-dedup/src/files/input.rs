@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use walkdir::WalkDir;
 
 /// How the format of the input is found.
@@ -84,12 +86,17 @@ impl Inputs {
     }
 
     /// Resolves files, folders and patterns; a file that is reached twice is read once.
-    pub(super) fn find<P: AsRef<Path>>(arguments: &[P], wanted: InputFormat) -> Result<Self> {
+    pub(super) fn find<P: AsRef<Path>>(
+        arguments: &[P],
+        wanted: InputFormat,
+        stop: &Arc<AtomicBool>,
+    ) -> Result<Self> {
         if arguments.is_empty() {
             return Err(DedupError::InvalidArgument("no input was named".to_owned()));
         }
         let mut search = Search {
             wanted,
+            stop: Arc::clone(stop),
             seen: HashSet::new(),
             found: Vec::new(),
             skipped_binary: 0,
@@ -131,6 +138,7 @@ impl Inputs {
 
 struct Search {
     wanted: InputFormat,
+    stop: Arc<AtomicBool>,
     seen: HashSet<PathBuf>,
     found: Vec<(Format, InputFile)>,
     skipped_binary: u64,
@@ -139,7 +147,7 @@ struct Search {
 
 impl Search {
     fn argument(&mut self, argument: &Path) -> Result<()> {
-        let argument = &match Named::parse(argument)? {
+        let argument = &match Named::parse(argument, &self.stop)? {
             Named::Path(path) => path,
             Named::Bucket(bucket, key) => return self.objects(&bucket, &key),
         };

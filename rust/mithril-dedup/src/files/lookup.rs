@@ -93,7 +93,7 @@ pub fn explain_removed(output: &Path, id: &str, control: Control) -> Result<Remo
         )));
     }
     let read = |(id, row, file): (String, u64, PathBuf), format| -> Result<NamedRow> {
-        let inputs = Inputs::find(&[&file], format)?;
+        let inputs = control.with_flag(|stop| Inputs::find(&[&file], format, stop))?;
         let columns = Columns { text: &said.files.text_column, id: None, by: None };
         let spill = Spill::new(&std::env::temp_dir(), u64::MAX);
         let Scan { documents, .. } = scan_inputs(&inputs, columns, &spill, control)?;

@@ -40,6 +40,8 @@ use rewrite::Rewrite;
 use scan::{Columns, Scan};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 /// The format of the surviving rows.
@@ -156,6 +158,20 @@ fn run<P: AsRef<Path>>(
     spill: Option<Spill>,
     control: Control,
 ) -> Result<Report> {
+    let outcome =
+        control.with_flag(|stop| run_until(stop, inputs, output, options, spill, control));
+    // What waited for a bucket has another error then.
+    outcome.or_else(|error| control.check().and(Err(error)))
+}
+
+fn run_until<P: AsRef<Path>>(
+    stop: &Arc<AtomicBool>,
+    inputs: &[P],
+    output: &Path,
+    options: &FileOptions,
+    spill: Option<Spill>,
+    control: Control,
+) -> Result<Report> {
     let start = Instant::now();
     let by_column = matches!(options.dedup.keep, Keep::Max | Keep::Min);
     if by_column != options.keep_column.is_some() {
@@ -165,9 +181,9 @@ fn run<P: AsRef<Path>>(
         ));
     }
     let mut deduplicator = Deduplicator::try_new(options.dedup.clone())?;
-    let inputs = Inputs::find(inputs, options.input_format)?;
+    let inputs = Inputs::find(inputs, options.input_format, stop)?;
     let folder =
-        OutputFolder::begin(output, &inputs, options.overwrite, options.temp_dir.as_deref())?;
+        OutputFolder::begin(output, &inputs, options.overwrite, options.temp_dir.as_deref(), stop)?;
     let spill = spill.map_or_else(|| options.spill(&folder.beside()), Ok)?;
     let output_format = options.output_format.unwrap_or(match inputs.format {
         Format::Jsonl => OutputFormat::Jsonl,
@@ -180,7 +196,7 @@ fn run<P: AsRef<Path>>(
         by: options.keep_column.as_deref(),
     };
     let (mut references, scan) = deduplicator.threads().install(|| {
-        let references = References::read(options, &spill, control)?;
+        let references = References::read(options, (&spill, stop), control)?;
         Ok::<_, DedupError>((references, scan_inputs(&inputs, columns, &spill, control)?))
     })?;
     let spooled = [references.spooled(), scan.spooled].into_iter().flatten().reduce(|a, b| a + b);

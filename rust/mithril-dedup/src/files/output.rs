@@ -8,6 +8,8 @@ use crate::report::Report;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use tempfile::TempDir;
 
 /// A folder under construction; dropped without [`commit`](Self::commit), it leaves nothing.
@@ -36,8 +38,9 @@ impl OutputFolder {
         inputs: &Inputs,
         overwrite: bool,
         temporary: Option<&Path>,
+        stop: &Arc<AtomicBool>,
     ) -> Result<Self> {
-        let target = &match Named::parse(target)? {
+        let target = &match Named::parse(target, stop)? {
             Named::Path(path) => path,
             Named::Bucket(bucket, key) => {
                 let upload = Upload::begin(bucket, &key, overwrite)?;

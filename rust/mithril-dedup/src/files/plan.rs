@@ -12,6 +12,8 @@ use crate::options::Method;
 use arrow::array::RecordBatch;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// Files that a sample is taken of, evenly spaced: enough for all threads of most machines.
 const SAMPLED_FILES: usize = 16;
@@ -76,7 +78,17 @@ pub fn plan_files<P: AsRef<Path>>(
     options: &FileOptions,
     control: Control,
 ) -> Result<Plan> {
-    let inputs = Inputs::find(inputs, options.input_format)?;
+    let plan = control.with_flag(|stop| plan_until(stop, inputs, options, control));
+    plan.or_else(|error| control.check().and(Err(error)))
+}
+
+fn plan_until<P: AsRef<Path>>(
+    stop: &Arc<AtomicBool>,
+    inputs: &[P],
+    options: &FileOptions,
+    control: Control,
+) -> Result<Plan> {
+    let inputs = Inputs::find(inputs, options.input_format, stop)?;
     let spill = options.spill(&std::env::temp_dir())?;
     let workspace = options.temp_dir.clone().unwrap_or_else(std::env::temp_dir);
     let folder = tempfile::Builder::new().prefix(".mithril-plan-").tempdir_in(&workspace);

@@ -12,6 +12,8 @@ use crate::options::Method;
 use crate::spill::Spill;
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// Files and indexes of references, and what they hold.
 #[derive(Default)]
@@ -30,7 +32,11 @@ pub(super) struct Place {
 }
 
 impl References {
-    pub(super) fn read(options: &FileOptions, spill: &Spill, control: Control) -> Result<Self> {
+    pub(super) fn read(
+        options: &FileOptions,
+        (spill, stop): (&Spill, &Arc<AtomicBool>),
+        control: Control,
+    ) -> Result<Self> {
         let (mut files, mut indexes) = (Vec::new(), Vec::new());
         for path in &options.against {
             match MinHashIndex::open_folder(path) {
@@ -45,7 +51,7 @@ impl References {
             ));
         }
         let read = || {
-            let inputs = Inputs::find(&files, InputFormat::Auto)?;
+            let inputs = Inputs::find(&files, InputFormat::Auto, stop)?;
             let columns = Columns { text: &options.text_column, id: None, by: None };
             let scan = scan_inputs(&inputs, columns, spill, control)?;
             Ok::<_, DedupError>((inputs, scan))

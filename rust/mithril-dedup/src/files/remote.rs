@@ -14,9 +14,15 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
+/// How often those who wait look whether they still should.
+const LOOK: Duration = Duration::from_millis(50);
 /// What is asked for at a time of an object that is read from its beginning to its end.
 const BLOCK: u64 = 4 << 20;
 /// How many such blocks are on their way while one is read.
@@ -27,6 +33,8 @@ const AHEAD: usize = 3;
 pub(super) struct Bucket {
     url: String,
     pub(super) store: Arc<dyn StorageBackend>,
+    /// Whether nobody waits for it any more.
+    stop: Arc<AtomicBool>,
 }
 
 impl fmt::Debug for Bucket {
@@ -44,7 +52,7 @@ pub(super) enum Named {
 
 impl Named {
     /// Tells URLs from paths.
-    pub(super) fn parse(name: &Path) -> Result<Self> {
+    pub(super) fn parse(name: &Path, stop: &Arc<AtomicBool>) -> Result<Self> {
         let url = name.to_str().and_then(|name| Some((name, name.split_once("://")?)));
         let Some((name, (scheme, rest))) = url else { return Ok(Self::Path(name.to_owned())) };
         let wrong = |error: StorageError| DedupError::InvalidArgument(error.to_string());
@@ -57,7 +65,8 @@ impl Named {
             )),
             config => {
                 let store = create_storage(config)?.into();
-                Ok(Self::Bucket(Bucket { url: root, store }, key.to_owned()))
+                let stop = Arc::clone(stop);
+                Ok(Self::Bucket(Bucket { url: root, store, stop }, key.to_owned()))
             }
         }
     }
@@ -71,7 +80,7 @@ impl Bucket {
 
     /// The object of this key, if there is one.
     pub(super) fn find(&self, key: &str) -> Result<Option<Object>> {
-        match runtime().block_on(self.store.head(key)) {
+        match self.wait(self.store.head(key)) {
             Ok(meta) => Ok(Some(self.object(meta))),
             Err(StorageError::NotFound(_)) => Ok(None),
             Err(error) => Err(DedupError::read(&self.url_of(key), error)),
@@ -81,9 +90,24 @@ impl Bucket {
     /// The objects whose keys begin with this, sorted.
     pub(super) fn list(&self, prefix: &str) -> Result<Vec<Object>> {
         let found = self.store.list_stream(prefix).map_ok(|meta| self.object(meta));
-        runtime()
-            .block_on(found.try_collect())
+        self.wait(found.try_collect())
             .map_err(|error| DedupError::read(&self.url_of(prefix), error))
+    }
+
+    /// Waits for an answer, unless the run is to stop.
+    pub(super) fn wait<T>(&self, answer: impl Future<Output = Answer<T>>) -> Answer<T> {
+        runtime().block_on(async {
+            let mut answer = pin!(answer);
+            loop {
+                match timeout(LOOK, &mut answer).await {
+                    Ok(answer) => return answer,
+                    Err(_) if self.stop.load(Ordering::Relaxed) => {
+                        return Err(StorageError::Other("interrupted".to_owned()));
+                    }
+                    Err(_) => {}
+                }
+            }
+        })
     }
 
     fn object(&self, meta: ObjectMeta) -> Object {
@@ -125,21 +149,24 @@ impl Object {
         if range.is_empty() {
             return Ok(Bytes::new());
         }
-        runtime().block_on(self.bucket.store.get_range(&self.key, range))
+        self.bucket.wait(self.bucket.store.get_range(&self.key, range))
     }
 }
 
 /// A task that ends with whoever waits for it.
-pub(super) struct Task<T>(JoinHandle<T>);
+pub(super) struct Task<T>(JoinHandle<Answer<T>>);
 
 impl<T> Task<T> {
-    pub(super) fn of(handle: JoinHandle<T>) -> Self {
+    pub(super) fn of(handle: JoinHandle<Answer<T>>) -> Self {
         Self(handle)
     }
 
-    /// Its outcome; nothing if the runtime has ended.
-    pub(super) fn wait(mut self) -> Option<T> {
-        runtime().block_on(&mut self.0).ok()
+    /// Its outcome.
+    pub(super) fn wait(mut self, bucket: &Bucket) -> Answer<T> {
+        bucket.wait(async {
+            let ended = |_| Err(StorageError::Other("the runtime was shut down".to_owned()));
+            (&mut self.0).await.unwrap_or_else(ended)
+        })
     }
 }
 
@@ -149,28 +176,24 @@ impl<T> Drop for Task<T> {
     }
 }
 
-type Answer<T> = std::result::Result<T, StorageError>;
+pub(super) type Answer<T> = std::result::Result<T, StorageError>;
 
 /// Ranges of an object that are on their way.
 pub(super) struct Fetch {
     object: Arc<Object>,
     ranges: Vec<Range<u64>>,
-    task: Task<Answer<Vec<Bytes>>>,
+    task: Task<Vec<Bytes>>,
 }
 
 impl Fetch {
     /// The object, once they are there.
     pub(super) fn open(self) -> Result<ObjectReader> {
         let url = self.object.url();
-        let parts = self.task.wait().unwrap_or_else(|| Err(ended()));
+        let parts = self.task.wait(&self.object.bucket);
         let parts = parts.map_err(|error| DedupError::read(&url, error))?;
         let held = self.ranges.iter().map(|range| range.start).zip(parts).collect();
         Ok(ObjectReader { held, ..ObjectReader::new(self.object, 0) })
     }
-}
-
-fn ended() -> StorageError {
-    StorageError::Other("the runtime was shut down".to_owned())
 }
 
 /// An object that is read from somewhere on, in blocks that are asked for before they are needed.
@@ -182,7 +205,7 @@ pub(super) struct ObjectReader {
     block: Bytes,
     /// Where that is.
     position: u64,
-    ahead: VecDeque<Task<Answer<Bytes>>>,
+    ahead: VecDeque<Task<Bytes>>,
     /// Where the next block to be asked for begins.
     next: u64,
 }
@@ -210,7 +233,7 @@ impl ObjectReader {
             self.ahead.push_back(Task(spawn(task)));
         }
         if let Some(task) = self.ahead.pop_front() {
-            self.block = task.wait().unwrap_or_else(|| Err(ended())).map_err(io::Error::other)?;
+            self.block = task.wait(&self.object.bucket).map_err(io::Error::other)?;
         }
         Ok(())
     }

@@ -51,10 +51,12 @@ pub fn read_texts<P: AsRef<Path>>(
     options: &TextFiles,
     control: Control,
 ) -> Result<(Documents, Option<ArrayRef>)> {
-    let inputs = Inputs::find(inputs, options.input_format)?;
-    let columns =
-        Columns { text: &options.text_column, id: options.id_column.as_deref(), by: None };
-    let spill = Spill::new(&std::env::temp_dir(), u64::MAX);
-    let scan = on_a_pool(|| scan_inputs(&inputs, columns, &spill, control))?;
-    Ok((scan.documents, scan.id))
+    control.with_flag(|stop| {
+        let inputs = Inputs::find(inputs, options.input_format, stop)?;
+        let columns =
+            Columns { text: &options.text_column, id: options.id_column.as_deref(), by: None };
+        let spill = Spill::new(&std::env::temp_dir(), u64::MAX);
+        let scan = on_a_pool(|| scan_inputs(&inputs, columns, &spill, control))?;
+        Ok((scan.documents, scan.id))
+    })
 }

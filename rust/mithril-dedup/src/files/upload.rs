@@ -18,7 +18,7 @@ const PIECE: u64 = 8 << 20;
 const TOGETHER: usize = 4;
 
 /// Keys, and what writes them.
-type Begun = Vec<(String, Task<std::result::Result<(), StorageError>>)>;
+type Begun = Vec<(String, Task<()>)>;
 
 /// A folder of a bucket under construction. An output is whole when it has a report.
 pub(super) struct Upload {
@@ -94,9 +94,7 @@ impl Upload {
         let mut outcome = Ok(());
         let mut keys = Vec::with_capacity(begun.len());
         for (key, task) in begun {
-            let done = task.wait().unwrap_or_else(|| {
-                Err(StorageError::Other("the runtime was shut down".to_owned()))
-            });
+            let done = task.wait(&self.bucket);
             let done = done.map_err(|error| DedupError::write(&self.bucket.url_of(&key), error));
             outcome = outcome.and(done);
             keys.push(key);
