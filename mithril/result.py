@@ -168,8 +168,20 @@ class DedupResult:
             InvalidArgumentException: The result comes from a pickle and has no texts; also a
                 ValueError.
         """
+        import numpy as np  # noqa: PLC0415
+
         self._check_rows_were_compared()
-        order = self.duplicates.column("jaccard").argsort(kind="stable")[: max(count, 0)]
+        order = self.duplicates.column("jaccard").argsort(kind="stable")
+        if "against" in self.duplicates.column_names:
+            # Documents of an index have no texts to look at.
+            kept_rows, against = self.duplicates.column("kept_row"), self._against()
+            engine = self._texts()
+            has_text = [
+                not other or engine.text(int(row), against=True) is not None
+                for row, other in zip(kept_rows, against, strict=True)
+            ]
+            order = order[np.array(has_text, np.bool_)[order]]
+        order = order[: max(count, 0)]
         return [self.explain(int(row)) for row in self.duplicates.column("row")[order]]
 
     def rethreshold(self, threshold: float, *, progress: Progress = None) -> DedupResult:
@@ -227,7 +239,12 @@ class DedupResult:
         left = kept(rows, self.keep)
         if self.report.repeats is None:
             return left
-        return with_texts(left, self.texts, text_column)
+        import numpy as np  # noqa: PLC0415
+
+        places = np.cumsum(self.keep) - 1
+        rows_changed = np.unique(self.duplicates.column("row"))
+        changed = places[rows_changed[self.keep[rows_changed]]]
+        return with_texts(left, self.texts, changed.tolist(), text_column)
 
     def plot_similarities(self, axes: Any = None) -> Any:  # noqa: ANN401 - matplotlib is optional
         """Draw how similar removed rows are to those kept for them; needs matplotlib.

@@ -46,12 +46,18 @@ def kept(rows: Any, keep: npt.NDArray[np.bool_]) -> Any:  # noqa: ANN401 - whate
     raise TypeError(message)
 
 
-def with_texts(rows: Any, texts: Table, column: str | None) -> Any:  # noqa: ANN401, PLR0911
+def with_texts(
+    rows: Any,  # noqa: ANN401
+    texts: Table,
+    changed: list[int],
+    column: str | None,
+) -> Any:  # noqa: ANN401
     """Return rows with other texts.
 
     Args:
         rows: What `kept` gave.
         texts: A text for each row, in the column ``text``.
+        changed: The places of those that are not as they were.
         column: The column of the rows that holds texts; None if the rows are texts.
 
     Raises:
@@ -59,12 +65,7 @@ def with_texts(rows: Any, texts: Table, column: str | None) -> Any:  # noqa: ANN
             ValueError.
     """
     library = _library(rows)
-    has_columns = hasattr(rows, "column_names") or hasattr(rows, "columns")
-    if has_columns != (column is not None):
-        message = "the rows are texts themselves: no text_column"
-        if has_columns:
-            message = "text_column must name the column that takes the texts that are left"
-        raise of_kind("invalid_argument", message)
+    _check_column(rows, column)
     if library == "pyarrow":
         return _with_texts_of_arrow(rows, texts, column)
     if library == "polars":
@@ -73,21 +74,57 @@ def with_texts(rows: Any, texts: Table, column: str | None) -> Any:  # noqa: ANN
         series = pl.Series(column or rows.name, texts.to_polars()["text"], dtype=pl.String)
         return series if column is None else rows.with_columns(series)
     values = [row["text"] for row in texts.to_pylist()]
+    return _with_texts_of_python(rows, values, changed, column)
+
+
+def _check_column(rows: Any, column: str | None) -> None:  # noqa: ANN401
+    has_columns = hasattr(rows, "column_names") or hasattr(rows, "columns")
+    if has_columns != (column is not None):
+        message = "the rows are texts themselves: no text_column"
+        if has_columns:
+            message = "text_column must name the column that takes the texts that are left"
+        raise of_kind("invalid_argument", message)
+    names = getattr(rows, "column_names", None) or list(getattr(rows, "columns", []))
+    if column is not None and list(names).count(column) != 1:
+        raise of_kind("invalid_argument", f"there is no column {column!r}, or more than one")
+
+
+def _with_texts_of_python(
+    rows: Any,  # noqa: ANN401
+    values: list[str],
+    changed: list[int],
+    column: str | None,
+) -> Any:  # noqa: ANN401
+    library = _library(rows)
     if library == "pandas":
-        if column is not None:
-            return rows.assign(
-                **{column: type(rows[column])(values, rows.index, rows[column].dtype)}
-            )
-        return type(rows)(values, rows.index, rows.dtype, name=rows.name)
+        if column is None:
+            return _replaced(rows.copy(), values, changed)
+        rows = rows.copy()
+        rows[column] = _replaced(rows[column].copy(), values, changed)
+        return rows
     if library == "datasets":
         names = rows.column_names
         replaced = rows.remove_columns([column]).add_column(column, values)
         return replaced.cast(rows.features).select_columns(names)
     if library == "numpy":
-        import numpy as np  # noqa: PLC0415
+        rows = rows.copy()
+        for place in changed:
+            rows[place] = values[place]
+        return rows
+    # Those that stay as they were are no copies: they may have what UTF-8 cannot.
+    replaced = list(rows)
+    for place in changed:
+        replaced[place] = values[place]
+    return type(rows)(replaced)
 
-        return np.array(values, dtype=rows.dtype if rows.dtype.kind in "OT" else None)
-    return type(rows)(values)
+
+def _replaced(series: Any, values: list[str], changed: list[int]) -> Any:  # noqa: ANN401
+    """Put some of the values into a series of pandas; one of categories becomes one of objects."""
+    if hasattr(series, "cat"):
+        series = series.astype(object)
+    for place in changed:
+        series.iloc[place] = values[place]
+    return series
 
 
 def _with_texts_of_arrow(rows: Any, texts: Table, column: str | None) -> Any:  # noqa: ANN401

@@ -155,6 +155,48 @@ def test_files_may_be_urls(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "report.json").exists()
 
 
+def test_tables_of_others_are_not_replaced(tmp_path: Path, bucket: str) -> None:
+    store = mithril.open_store(f"s3://{bucket}")
+    path = tmp_path / "in.jsonl"
+    path.write_text('{"text": "a"}\n')
+    store.put("spark/part-00000-3f2a-c000.snappy.parquet", b"theirs")
+    with pytest.raises(FileExistsError, match="not written by mithril"):
+        mithril.dedup_files(path, f"s3://{bucket}/spark", overwrite=True)
+    assert store.list("spark/") == ["spark/part-00000-3f2a-c000.snappy.parquet"]
+
+
+@pytest.mark.parametrize("in_bucket", [True, False])
+def test_what_rows_are_compared_with_is_not_replaced(
+    tmp_path: Path, bucket: str, in_bucket: bool
+) -> None:
+    place = f"s3://{bucket}/month" if in_bucket else str(tmp_path / "month")
+    path = tmp_path / "in.jsonl"
+    path.write_text('{"text": "a"}\n')
+    mithril.dedup_files(path, place)
+    with pytest.raises(FileExistsError, match="compared with"):
+        mithril.dedup_files(path, place, against=f"{place}/*.zst", overwrite=True)
+    assert mithril.dedup_files(path, tmp_path / "other", against=f"{place}/*.zst").removed == 1
+
+
+def test_saved_datasets_in_a_bucket(tmp_path: Path, bucket: str) -> None:
+    store = mithril.open_store(f"s3://{bucket}")
+    table = pa.table({"text": ["a", "a"]})
+    with pa.ipc.new_stream(tmp_path / "x.arrow", table.schema) as writer:
+        writer.write_table(table)
+    for name in ("data-00000.arrow", "cache-1.arrow"):
+        store.put(f"set/{name}", (tmp_path / "x.arrow").read_bytes())
+    store.put("set/dataset_info.json", b"{}")
+    store.put("set/state.json", b"{}")
+    assert mithril.dedup_files(f"s3://{bucket}/set", tmp_path / "out").documents == 2
+    store.put("set/state.json", b'{"_indices_files": [{"filename": "i.arrow"}]}')
+    with pytest.raises(mithril.InvalidArgumentException, match="flatten_indices"):
+        mithril.dedup_files(f"s3://{bucket}/set", tmp_path / "again")
+    store.put("one.json", b'{"text": "a"}\n{"text": "b"}\n')
+    assert mithril.dedup_files(f"s3://{bucket}/one.json", tmp_path / "lines").documents == 2
+    with pytest.raises(mithril.InvalidArgumentException, match="copy it to a folder"):
+        mithril.explain_removed(f"s3://{bucket}/out", 1)
+
+
 SILENT = """
 import os, signal, socket, threading, time
 held = socket.create_server(("127.0.0.1", 0))

@@ -135,3 +135,94 @@ def test_damaged_arrow_files_are_errors_that_name_them(tmp_path: Path, data: st.
         # Of a stream, what is cut off behind a batch is not missed.
         said = f"in.arrow with {report.documents} rows" if report.documents <= 50 else ""
     assert "in.arrow" in said
+
+
+def test_types_that_parquet_has_no_name_for_become_the_nearest(tmp_path: Path) -> None:
+    seconds = pa.array([1, None, 3], pa.timestamp("s", "UTC"))
+    keys = pa.DictionaryArray.from_arrays(pa.array([0, 1, 0], pa.int8()), pa.array(["x", "y"]))
+    columns = {
+        "text": ["a", "b", "c"],
+        "seconds": seconds,
+        "time": pa.array([1, 2, None], pa.time32("s")),
+        "days": pa.array([[86_400_000], [], None], pa.list_(pa.date64())),
+        "nested": pa.StructArray.from_arrays([keys, seconds], ["keys", "seconds"]),
+    }
+    table = pa.table(columns)
+    write_arrow(tmp_path / "in.arrow", table, "stream")
+    mithril.dedup_files(tmp_path / "in.arrow", tmp_path / "out")
+    out = pq.read_table(tmp_path / "out" / "part-00000.parquet")
+    assert out.schema.field("seconds").type == pa.timestamp("ms", "UTC")
+    assert out.schema.field("time").type == pa.time32("ms")
+    assert out["seconds"].to_pylist() == table["seconds"].to_pylist()
+    assert out["nested"].to_pylist() == table["nested"].to_pylist()
+    assert out["days"].to_pylist()[0][0].date().isoformat() == "1970-01-02"
+
+
+def test_nested_dictionaries_may_have_more_values_than_their_keys_count(tmp_path: Path) -> None:
+    kind = pa.struct([("d", pa.dictionary(pa.int8(), pa.string()))])
+    schema = pa.schema([("text", pa.string()), ("s", kind)])
+    batches = []
+    for part in range(4):
+        values = pa.array([f"{part} {index}" for index in range(100)])
+        keys = pa.DictionaryArray.from_arrays(pa.array(range(100), pa.int8()), values)
+        nested = pa.StructArray.from_arrays([keys], ["d"])
+        batches.append(pa.record_batch([values, nested], schema=schema))
+    with pa.ipc.new_stream(tmp_path / "in.arrow", schema) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+    mithril.dedup_files(tmp_path / "in.arrow", tmp_path / "out")
+    out = pq.read_table(tmp_path / "out" / "part-00000.parquet")
+    assert [row["s"]["d"] for row in out.to_pylist()] == out["text"].to_pylist()
+
+
+def test_what_parquet_cannot_hold_is_said_before_the_work(tmp_path: Path) -> None:
+    union = pa.UnionArray.from_dense(
+        pa.array([0, 0], pa.int8()), pa.array([0, 1], pa.int32()), [pa.array([1, 2])]
+    )
+    write_arrow(tmp_path / "in.arrow", pa.table({"text": ["a", "b"], "u": union}), "stream")
+    with pytest.raises(mithril.DedupException, match=r"in\.arrow"):
+        mithril.dedup_files(tmp_path / "in.arrow", tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["in.arrow"]
+
+
+@pytest.mark.parametrize("kind", ["file", "stream"])
+def test_lengths_of_bytes_that_are_not_there_are_no_reason_to_take_memory(
+    tmp_path: Path, kind: str
+) -> None:
+    table = pa.table({"text": [f"a text {index}" for index in range(50)]})
+    source = tmp_path / "in.arrow"
+    write_arrow(source, table, kind)
+    content = source.read_bytes()
+    # Every 8 bytes that hold a small number, as lengths do, say that there are 2^60 more.
+    for at in range(0, len(content) - 8, 8):
+        value = int.from_bytes(content[at : at + 8], "little")
+        if 0 < value < 10_000:
+            patched = content[:at] + (value + 2**60).to_bytes(8, "little") + content[at + 8 :]
+            source.write_bytes(patched)
+            try:
+                mithril.dedup_files(source, tmp_path / "out", overwrite=True)
+            except mithril.DedupException as error:
+                said = str(error)
+            else:
+                said = "in.arrow: it stands where nothing is looked at"
+            assert "in.arrow" in said
+
+
+def test_a_column_to_keep_by_may_have_no_rows(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("text,score\n")
+    report = mithril.dedup_files(tmp_path / "in.csv", tmp_path / "out", keep="max:score")
+    assert report.documents == 0
+
+
+def test_caches_of_saved_datasets_are_no_data_however_they_are_named(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    write_arrow(folder / "data-00000.arrow", pa.table({"text": ["a"]}), "stream")
+    write_arrow(folder / "cache-1.arrow", pa.table({"text": ["b"]}), "stream")
+    (folder / "dataset_info.json").write_text("{}")
+    (folder / "state.json").write_text("{}")
+    assert mithril.dedup_files(f"{folder}/*.arrow", tmp_path / "out").documents == 1
+    (folder / "state.json").write_text('{"_indices_files": [{"filename": "i.arrow"}]}')
+    for name in (f"{folder}/*.arrow", folder / "data-00000.arrow"):
+        with pytest.raises(mithril.InvalidArgumentException, match="flatten_indices"):
+            mithril.dedup_files(name, tmp_path / "again")

@@ -99,6 +99,23 @@ def test_against_and_within_in_little_memory(tmp_path: Path, table: pa.Table) ->
     assert contents(tmp_path / "8GiB") == contents(tmp_path / LEAST)
 
 
+def test_what_is_more_than_it_seemed_goes_to_files_on_the_way(tmp_path: Path) -> None:
+    texts = [f"the same words again and again, {index % 100}" * 4 for index in range(230_000)]
+    table = pa.table({"text": texts})
+    options = pa.ipc.IpcWriteOptions(compression="zstd")
+    with pa.ipc.new_file(tmp_path / "in.arrow", table.schema, options=options) as writer:
+        writer.write_table(table, max_chunksize=10_000)
+    assert (tmp_path / "in.arrow").stat().st_size < 2 << 20
+    reports = [
+        mithril.dedup_files(tmp_path / "in.arrow", tmp_path / memory, memory=memory)
+        for memory in ("8GiB", LEAST)
+    ]
+    spooled = [report.files.spooled_bytes for report in reports if report.files]
+    assert spooled[0] == 0
+    assert 0 < spooled[1] < reports[1].bytes
+    assert contents(tmp_path / "8GiB") == contents(tmp_path / LEAST)
+
+
 SCRIPT = """
 import pathlib, re, resource, signal, sys
 import mithril

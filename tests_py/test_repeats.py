@@ -280,3 +280,15 @@ def test_text_files_and_json_to_parquet(tmp_path: Path) -> None:
     )
     written = pq.read_table(tmp_path / "out2" / "part-00000.parquet")["text"].to_pylist()
     assert written == ["a\n\nA paragraph\nof two lines.\n", "b\n\n"]
+
+
+def test_rows_that_lost_nothing_are_not_touched() -> None:
+    texts = [*BOILERPLATE, "\ud800 half", "Please accept our cookies.\nlast"]
+    result = mithril.deduplicate(texts, method="lines")
+    expected = [texts[0], "x", texts[3], "last"]
+    assert result.apply(texts) == expected
+    frame = pd.DataFrame({"text": pd.Categorical(texts[:3] + texts[4:])})
+    applied = mithril.deduplicate(frame["text"].tolist(), method="lines").apply(frame, "text")
+    assert applied["text"].tolist() == [texts[0], "x", "last"]
+    with pytest.raises(mithril.InvalidArgumentException, match="no column 'words'"):
+        result.apply(pa.table({"text": ["a"] * 5}), text_column="words")

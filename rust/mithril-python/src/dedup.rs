@@ -93,7 +93,14 @@ pub(crate) struct PyDeduplication {
 impl PyDeduplication {
     /// The text of a row, or of a reference.
     fn text(&self, row: usize, against: bool) -> Option<&str> {
-        self.documents.text(if against { row } else { self.documents.references() + row })
+        let references = self.documents.references();
+        // What is of an index has no text here.
+        let row = if against {
+            Some(row).filter(|&row| row < references)
+        } else {
+            Some(references + row)
+        };
+        self.documents.text(row?)
     }
 
     /// The texts of the rows that this mask has, without what was removed within them.

@@ -67,7 +67,7 @@ const NOT_DATA: [&str; 3] = ["_SUCCESS", "_metadata", "_common_metadata"];
 /// Tables that are read as text only when the user says so.
 const OTHER_TABLES: [&str; 4] = ["avro", "orc", "tar", "xlsx"];
 /// What Hugging Face's `save_to_disk` leaves beside the data.
-const OF_DATASETS: [&str; 3] = ["state.json", "dataset_info.json", "dataset_dict.json"];
+const OF_DATASET: [&str; 2] = ["state.json", "dataset_info.json"];
 /// What runs write beside the parts.
 const OF_OUTPUTS: [&str; 2] = ["report.json", "duplicates.parquet"];
 /// How patterns match: a star is neither a slash nor a leading dot.
@@ -217,12 +217,17 @@ impl Search {
         let keys: HashSet<&str> = objects.iter().map(|object| object.key.as_str()).collect();
         // Of what an earlier run wrote, all but the parts.
         let is_own = |folder: &str, name: &str| {
-            let has = |name: &&str| keys.contains(&*format!("{folder}{name}"));
-            OF_OUTPUTS.contains(&name) && OF_OUTPUTS.iter().all(has)
+            OF_OUTPUTS.contains(&name) && has_all(&keys, folder, &OF_OUTPUTS)
         };
+        let mut seen_datasets = HashSet::new();
         for object in &objects {
             let (folder, name) = object.key.split_at(object.key.rfind('/').map_or(0, |at| at + 1));
-            let is_left_out = name.starts_with('.')
+            let dataset = has_all(&keys, folder, &OF_DATASET);
+            if dataset && seen_datasets.insert(folder) {
+                check_state(&bucket.url_of(folder), &bucket.read(&format!("{folder}state.json"))?)?;
+            }
+            let is_left_out = dataset && is_beside_dataset(name)
+                || name.starts_with('.')
                 || name.is_empty()
                 || NOT_DATA.contains(&name)
                 || is_own(folder, name);
@@ -245,7 +250,10 @@ impl Search {
 
     /// The format of an object: by its name alone, since it takes a request to look.
     fn format_of_object(&self, object: &Object, is_named: bool) -> Option<Format> {
-        let found = by_name(Path::new(&object.key)).unwrap_or(Format::Text);
+        let path = Path::new(&object.key);
+        let is_json = is_named && path.extension().is_some_and(|suffix| suffix == "json");
+        let found = if is_json { Some(Format::Jsonl) } else { by_name(path) };
+        let found = found.unwrap_or(Format::Text);
         let wanted = match self.wanted {
             InputFormat::Auto => return Some(found),
             InputFormat::Parquet => Format::Parquet,
@@ -264,10 +272,7 @@ impl Search {
             let name = entry.file_name().to_string_lossy();
             let is_part = name.starts_with("part-");
             let own = !is_part && entry.path().parent().is_some_and(is_output);
-            let is_dataset = entry.path().parent().is_some_and(is_dataset);
-            let beside = is_dataset
-                && (OF_DATASETS.contains(&&*name)
-                    || (name.starts_with("cache-") && name.ends_with(".arrow")));
+            let beside = is_beside_dataset(&name) && entry.path().parent().is_some_and(is_dataset);
             let left_out = name.starts_with('.') || NOT_DATA.contains(&&*name) || own || beside;
             entry.depth() == 0 || !left_out
         };
@@ -281,9 +286,7 @@ impl Search {
                 let path = error.path().unwrap_or(folder).to_owned();
                 DedupError::read(&path, error)
             })?;
-            if entry.file_type().is_dir() {
-                check_dataset(entry.path())?;
-            } else if entry.file_type().is_file() {
+            if entry.file_type().is_file() {
                 self.inside(entry.into_path())?;
             }
         }
@@ -292,6 +295,10 @@ impl Search {
 
     /// A file that a folder or a pattern brought: it is taken where it fits.
     fn inside(&mut self, path: PathBuf) -> Result<()> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if is_beside_dataset(&name) && path.parent().is_some_and(is_dataset) {
+            return Ok(());
+        }
         let format = match by_name(&path) {
             None if holds_json_lines(&path)? => Some(Format::Jsonl),
             other => other,
@@ -334,6 +341,11 @@ impl Search {
     }
 
     fn add(&mut self, format: Format, path: PathBuf) -> Result<()> {
+        if format == Format::Arrow
+            && let Some(folder) = path.parent()
+        {
+            check_dataset(folder)?;
+        }
         // By what it is, not by what it is called: ./a and a are one file, as are links to it.
         if self.seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone())) {
             self.found.push((format, InputFile::new(path)?));
@@ -392,7 +404,19 @@ pub(super) fn is_output(folder: &Path) -> bool {
 /// Whether a folder, or one above it, was written by `save_to_disk` of Hugging Face's datasets.
 fn is_dataset(folder: &Path) -> bool {
     let has = |name: &str| folder.join(name).is_file();
-    has("dataset_dict.json") || (has("state.json") && has("dataset_info.json"))
+    has("dataset_dict.json") || OF_DATASET.iter().all(|name| has(name))
+}
+
+/// Whether a file of a saved dataset is none of its data.
+fn is_beside_dataset(name: &str) -> bool {
+    let is_cache =
+        name.starts_with("cache-") && Path::new(name).extension() == Some("arrow".as_ref());
+    OF_DATASET.contains(&name) || name == "dataset_dict.json" || is_cache
+}
+
+/// Whether all these are in a folder of a bucket.
+fn has_all(keys: &HashSet<&str>, folder: &str, names: &[&str]) -> bool {
+    names.iter().all(|name| keys.contains(&*format!("{folder}{name}")))
 }
 
 /// Refuses a saved dataset whose rows are not those of its files.
@@ -401,9 +425,12 @@ fn check_dataset(folder: &Path) -> Result<()> {
     if !is_dataset(folder) || !state.is_file() {
         return Ok(());
     }
-    let text = fs::read_to_string(&state).map_err(|error| DedupError::read(&state, error))?;
-    let value: serde_json::Value =
-        serde_json::from_str(&text).map_err(|error| DedupError::read(&state, error))?;
+    check_state(folder, &fs::read(&state).map_err(|error| DedupError::read(&state, error))?)
+}
+
+fn check_state(folder: &Path, state: &[u8]) -> Result<()> {
+    let value: serde_json::Value = serde_json::from_slice(state)
+        .map_err(|error| DedupError::read(&folder.join("state.json"), error))?;
     let indices = value.get("_indices_files").and_then(serde_json::Value::as_array);
     if indices.is_some_and(|files| !files.is_empty()) {
         return Err(DedupError::InvalidArgument(format!(

@@ -151,6 +151,7 @@ pub(super) fn rewrite(rewrite: Rewrite) -> Result<()> {
                 Ok(())
             })?;
         }
+        file.check()?;
         rewrite.control.advance(1)
     })
 }

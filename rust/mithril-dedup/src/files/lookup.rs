@@ -69,6 +69,12 @@ struct SaidOfFiles {
 /// [`DedupError::NotFound`] when the folder is not the output of a run, or an input is not there any more;
 /// [`DedupError::InvalidArgument`] when no removed row has the id; and those of reading.
 pub fn explain_removed(output: &Path, id: &str, control: Control) -> Result<RemovedRow> {
+    if output.to_str().is_some_and(|name| name.contains("://")) {
+        return Err(DedupError::InvalidArgument(format!(
+            "{}: an output in a bucket cannot be asked; copy it to a folder first",
+            output.display()
+        )));
+    }
     let report = output.join("report.json");
     let text = fs::read_to_string(&report).map_err(|error| DedupError::read(&report, error))?;
     let said: Said =

@@ -6,6 +6,7 @@
 
 mod input;
 mod input_file;
+mod ipc;
 mod jsonl;
 mod lookup;
 mod output;
@@ -125,7 +126,8 @@ impl Default for FileOptions {
 /// # Errors
 ///
 /// Every [`DedupError`]; nothing is left in the place of the output then, and what was there
-/// before still is.
+/// before still is; in a bucket, unless it is the last step that fails, of which the report of what was there goes first.
+/// Not to be called from within an asynchronous task when places are URLs, since it waits.
 ///
 /// ```
 /// use mithril_dedup::{Control, FileOptions, dedup_files};
@@ -199,6 +201,7 @@ fn run_until<P: AsRef<Path>>(
         let references = References::read(options, (&spill, stop), control)?;
         Ok::<_, DedupError>((references, scan_inputs(&inputs, columns, &spill, control)?))
     })?;
+    folder.check_apart(references.paths())?;
     let spooled = [references.spooled(), scan.spooled].into_iter().flatten().reduce(|a, b| a + b);
     deduplicator.set_spill(spooled.is_some().then(|| spill.clone()));
     if !options.dedup.within && references.are_none() {

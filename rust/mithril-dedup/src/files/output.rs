@@ -110,6 +110,23 @@ impl OutputFolder {
         })
     }
 
+    /// An error if the output would take the place of what rows are compared with.
+    pub(super) fn check_apart<'a>(&self, paths: impl Iterator<Item = &'a Path>) -> Result<()> {
+        for path in paths {
+            let holds = match &self.upload {
+                Some(upload) => upload.holds(path),
+                None => is_inside(path, &self.target),
+            };
+            if holds {
+                return Err(DedupError::OutputInTheWay {
+                    path: self.target.clone(),
+                    problem: "holds what rows are compared with; choose another name",
+                });
+            }
+        }
+        Ok(())
+    }
+
     /// Where temporary files are if nothing else is said.
     pub(super) fn beside(&self) -> PathBuf {
         match &self.upload {
@@ -217,10 +234,7 @@ fn check_target(target: &Path, inputs: &Inputs, overwrite: bool) -> Result<()> {
             "exists; choose another name, or replace it with --overwrite (overwrite=True)",
         );
     }
-    let inside = |path: &Path| match (path.canonicalize(), target.canonicalize()) {
-        (Ok(path), Ok(target)) => path.starts_with(target),
-        _ => false,
-    };
+    let inside = |path: &Path| is_inside(path, target);
     if inputs.files.iter().any(|file| inside(&file.path)) {
         return in_the_way("holds a part of the input; choose another name");
     }
@@ -242,6 +256,14 @@ fn check_target(target: &Path, inputs: &Inputs, overwrite: bool) -> Result<()> {
     Ok(())
 }
 
+/// Whether a path is in a folder, or is it.
+fn is_inside(path: &Path, folder: &Path) -> bool {
+    match (path.canonicalize(), folder.canonicalize()) {
+        (Ok(path), Ok(folder)) => path.starts_with(folder),
+        _ => false,
+    }
+}
+
 /// Something in an output folder that no run puts there.
 fn foreign_entry(folder: &Path) -> io::Result<Option<std::ffi::OsString>> {
     for entry in fs::read_dir(folder)? {
@@ -257,9 +279,12 @@ fn foreign_entry(folder: &Path) -> io::Result<Option<std::ffi::OsString>> {
 
 /// Whether runs write files of this name.
 pub(super) fn is_known(name: &str) -> bool {
-    let part = name.starts_with("part-")
-        && !name.contains('/')
-        && (name.ends_with(".parquet") || name.ends_with(".jsonl.zst"));
+    let number = name
+        .strip_prefix("part-")
+        .and_then(|rest| rest.strip_suffix(".parquet").or_else(|| rest.strip_suffix(".jsonl.zst")));
+    // Other tools call theirs part-00000-1f2e.parquet, say.
+    let part = number
+        .is_some_and(|number| number.len() >= 5 && number.bytes().all(|b| b.is_ascii_digit()));
     part || name == "duplicates.parquet" || name == REPORT
 }
 

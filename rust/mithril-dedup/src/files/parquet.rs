@@ -26,6 +26,7 @@ use parquet::file::properties::WriterProperties;
 use rayon::prelude::*;
 use std::fs::File;
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -128,6 +129,7 @@ pub(super) fn rewrite(rewrite: Rewrite) -> Result<()> {
         });
         let batches = survivors(file, batches, keep);
         rewrite.write_part(index, &schema, batches)?;
+        file.check()?;
         rewrite.control.advance(1)
     })
 }
@@ -223,15 +225,22 @@ pub(super) fn write_parquet(
         .set_coerce_types(has_date64)
         .build();
     folder.file(name, |file| {
+        // Of a type that Parquet has nothing for, the library panics.
+        let unknown = || folder.error(name, "a column is of a type that Parquet cannot hold");
+        let write = |batch: &RecordBatch, writer: &mut ArrowWriter<_>| {
+            let write = || writer.write(batch).map_err(wrong);
+            catch_unwind(AssertUnwindSafe(write)).unwrap_or_else(|_| Err(unknown()))
+        };
         let mut writer =
             ArrowWriter::try_new(&mut *file, schema.clone(), Some(properties)).map_err(wrong)?;
         for batch in batches {
-            writer.write(&batch?).map_err(wrong)?;
+            write(&batch?, &mut writer)?;
             if small_keys {
                 writer.flush().map_err(wrong)?;
             }
         }
-        writer.close().map_err(wrong)?;
+        let close = AssertUnwindSafe(|| writer.close().map_err(wrong));
+        catch_unwind(close).unwrap_or_else(|_| Err(unknown()))?;
         Ok(())
     })
 }

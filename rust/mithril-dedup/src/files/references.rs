@@ -11,7 +11,7 @@ use crate::index::{MinHashIndex, MostSimilar};
 use crate::options::Method;
 use crate::spill::Spill;
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -58,6 +58,13 @@ impl References {
         };
         let read = (!files.is_empty()).then(read).transpose()?;
         Ok(Self { read, indexes, matches: Vec::new() })
+    }
+
+    /// The files, and the folders of indexes.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
+        let files = self.read.iter().flat_map(|(inputs, _)| &inputs.files);
+        let indexes = self.indexes.iter().map(|(path, _)| path.as_path());
+        files.map(|file| file.path.as_path()).chain(indexes)
     }
 
     pub(super) fn are_none(&self) -> bool {

@@ -94,6 +94,17 @@ impl Bucket {
             .map_err(|error| DedupError::read(&self.url_of(prefix), error))
     }
 
+    /// As this one, for what must not stop halfway.
+    pub(super) fn unstoppable(self) -> Self {
+        Self { stop: Arc::default(), ..self }
+    }
+
+    /// The bytes of an object.
+    pub(super) fn read(&self, key: &str) -> Result<Bytes> {
+        let read = self.wait(self.store.get(key));
+        read.map_err(|error| DedupError::read(&self.url_of(key), error))
+    }
+
     /// Waits for an answer, unless the run is to stop.
     pub(super) fn wait<T>(&self, answer: impl Future<Output = Answer<T>>) -> Answer<T> {
         runtime().block_on(async {
@@ -159,6 +170,11 @@ pub(super) struct Task<T>(JoinHandle<Answer<T>>);
 impl<T> Task<T> {
     pub(super) fn of(handle: JoinHandle<Answer<T>>) -> Self {
         Self(handle)
+    }
+
+    /// Waits for its end, but no longer than this.
+    pub(super) fn settle(mut self, longest: Duration) {
+        let _ = runtime().block_on(timeout(longest, &mut self.0));
     }
 
     /// Its outcome.

@@ -2,7 +2,7 @@
 
 use crate::documents::Documents;
 use crate::error::{DedupError, Result};
-use arrow::array::{Array, ArrayRef};
+use arrow::array::{Array, ArrayRef, new_empty_array};
 use arrow::compute::{CastOptions, cast_with_options, concat};
 use arrow::datatypes::DataType;
 
@@ -55,7 +55,10 @@ pub(super) fn starts(lengths: impl IntoIterator<Item = usize>) -> Vec<usize> {
 /// The chunks of a column as one array of a type that holds all of them without a loss.
 pub(super) fn concat_column(name: &str, chunks: &[ArrayRef]) -> Result<Option<ArrayRef>> {
     let types: Vec<&DataType> = chunks.iter().map(|chunk| value_type(chunk.data_type())).collect();
-    let Some(&last) = types.last() else { return Ok(None) };
+    let Some(&last) = types.last() else {
+        // A column that was asked for, of no rows.
+        return Ok((!name.is_empty()).then(|| new_empty_array(&DataType::Int64)));
+    };
     let present: Vec<&DataType> = types.into_iter().filter(|&one| one != &DataType::Null).collect();
     let all = |fits: fn(&DataType) -> bool| present.iter().all(|one| fits(one));
     let wanted = match present.first() {

@@ -4,6 +4,9 @@ use crate::documents::{Documents, Raw, TextBuilder};
 use crate::error::Result;
 use crate::spill::{Piece, Spill, SpooledTexts, TextSpool};
 use arrow::array::{Array, ArrayRef};
+use once_cell::sync::OnceCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What a document takes in memory beside its text, at most about, with the default options: its band hashes are
 /// most of it.
@@ -12,10 +15,15 @@ const BYTES_PER_ROW: u64 = 300;
 pub(super) const EXPECTED_ROW: u64 = 200;
 /// Texts that are collected before they go to a file.
 const PIECE_BYTES: usize = 8 << 20;
+const PIECE_ROWS: usize = 1 << 17;
 
 /// Takes the texts of a scan.
 pub(super) struct Sink {
-    spool: Option<TextSpool>,
+    spill: Spill,
+    /// What those in memory take, counted as it was guessed.
+    held: AtomicU64,
+    /// Where texts go when that is too much, or was expected to be.
+    spool: OnceCell<TextSpool>,
 }
 
 /// Some texts that follow each other.
@@ -28,8 +36,23 @@ pub(super) enum Texts {
 impl Sink {
     /// A sink for texts of about so many bytes, in so many rows.
     pub(super) fn new(spill: &Spill, bytes: u64, rows: u64) -> Result<Self> {
-        let spool = (!Self::fits(spill, bytes, rows)).then(|| TextSpool::new(spill)).transpose()?;
-        Ok(Self { spool })
+        let spool = OnceCell::new();
+        if !Self::fits(spill, bytes, rows) {
+            spool.get_or_try_init(|| TextSpool::new(spill))?;
+        }
+        Ok(Self { spill: spill.clone(), held: AtomicU64::new(0), spool })
+    }
+
+    /// Where texts of so many bytes, in so many rows, go if not to memory.
+    fn spool_for(&self, bytes: usize, rows: usize) -> Result<Option<&TextSpool>> {
+        if let Some(spool) = self.spool.get() {
+            return Ok(Some(spool));
+        }
+        let more = bytes as u64 + rows as u64 * BYTES_PER_ROW;
+        if self.held.fetch_add(more, Ordering::Relaxed) + more <= self.spill.memory() {
+            return Ok(None);
+        }
+        self.spool.get_or_try_init(|| TextSpool::new(&self.spill)).map(Some)
     }
 
     /// Whether texts of about so many bytes, in so many rows, go to memory.
@@ -40,23 +63,26 @@ impl Sink {
 
     /// Takes an array of strings.
     pub(super) fn array(&self, array: ArrayRef) -> Result<Texts> {
-        let Some(spool) = &self.spool else { return Ok(Texts::Array(array)) };
         let length = array.len();
-        let documents = Documents::try_from_chunks([array])?;
+        let documents = Documents::try_from_chunks([Arc::clone(&array)])?;
+        let bytes = (0..length).map(|row| documents.length(row)).sum();
+        let Some(spool) = self.spool_for(bytes, length)? else { return Ok(Texts::Array(array)) };
         let piece = spool.write((0..length).map(|row| documents.text(row)))?;
         Ok(Texts::Spooled(piece, Vec::new()))
     }
 
     /// Takes what was built; nothing if more should come first.
     pub(super) fn built(&self, texts: &mut TextBuilder, is_last: bool) -> Result<Option<Texts>> {
-        Ok(match &self.spool {
-            None => is_last.then(|| Texts::Built(std::mem::take(texts))),
-            Some(_) if !is_last && texts.bytes() < PIECE_BYTES => None,
+        if !is_last && texts.bytes() < PIECE_BYTES && texts.len() < PIECE_ROWS {
+            return Ok(None);
+        }
+        Ok(Some(match self.spool_for(texts.bytes(), texts.len())? {
+            None => Texts::Built(std::mem::take(texts)),
             Some(spool) => {
                 let (piece, raw) = texts.spool(spool)?;
-                Some(Texts::Spooled(piece, raw))
+                Texts::Spooled(piece, raw)
             }
-        })
+        }))
     }
 
     /// The documents of all texts, and the bytes of them that are in a temporary file, if they are.
@@ -64,7 +90,7 @@ impl Sink {
         self,
         texts: impl IntoIterator<Item = Texts>,
     ) -> Result<(Documents, Option<u64>)> {
-        let map = self.spool.map(TextSpool::finish).transpose()?;
+        let map = self.spool.into_inner().map(TextSpool::finish).transpose()?;
         let mut documents = Documents::new();
         for texts in texts {
             match (texts, &map) {

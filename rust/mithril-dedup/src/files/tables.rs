@@ -2,13 +2,14 @@
 
 use super::input::Format;
 use super::input_file::{InputFile, guarded};
+use super::ipc;
 use super::jsonl::decompressed;
 use super::parquet::find_columns;
 use super::rewrite::{Rewrite, survivors, without_repeats};
 use super::scan::{Columns, Scan, concat_column, starts};
 use super::sink::{EXPECTED_ROW, Sink, Texts};
 use crate::control::Control;
-use crate::error::{DedupError, Result, Source};
+use crate::error::{Result, Source};
 use crate::spill::Spill;
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::compute::{CastOptions, cast_with_options};
@@ -17,13 +18,12 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::ipc::reader::{FileReader, StreamReader};
 use rayon::prelude::*;
-use std::io::{BufReader, Read, Seek};
+use std::io::BufReader;
+use std::path::Path;
 use std::sync::Arc;
 
 const BUFFER: usize = 1 << 20;
 const BATCH_ROWS: usize = 4096;
-/// How an IPC file begins, but for one that is a stream.
-const FILE_MAGIC: &[u8] = b"ARROW1";
 
 /// Reads the columns that decide, files in parallel.
 pub(super) fn scan(
@@ -70,6 +70,7 @@ pub(super) fn rewrite(rewrite: Rewrite) -> Result<()> {
         });
         let batches = survivors(file, batches, rewrite.keep_of(index));
         rewrite.write_part(index, &schema, batches)?;
+        file.check()?;
         rewrite.control.advance(1)
     })
 }
@@ -113,24 +114,27 @@ pub(super) fn open(format: Format, file: &InputFile) -> Result<(SchemaRef, Batch
     if format == Format::Csv {
         return open_csv(file);
     }
-    let handle = file.open()?;
-    let mut reader = BufReader::with_capacity(BUFFER, handle);
-    let mut magic = [0; FILE_MAGIC.len()];
-    let is_file = reader.read_exact(&mut magic).is_ok() && magic == FILE_MAGIC;
-    reader.rewind().map_err(|error| DedupError::read(&file.path, error))?;
-    if is_file {
+    let mut reader = BufReader::with_capacity(BUFFER, file.open()?);
+    let is_file = ipc::check(file, &mut reader)?;
+    // To jump about in an object costs a request a jump; what is in a file is a stream too.
+    let (schema, batches) = if is_file && !file.is_remote() {
         let reader = guarded(file, || Ok(FileReader::try_new(reader, None)?))?;
-        Ok((reader.schema(), guard(file, reader)))
+        (reader.schema(), guard(file, reader))
     } else {
         let reader = guarded(file, || Ok(StreamReader::try_new(reader, None)?))?;
-        Ok((reader.schema(), guard(file, reader)))
-    }
+        (reader.schema(), guard(file, reader))
+    };
+    let schema = ipc::parquet_schema(file, &schema)?;
+    let target = Arc::clone(&schema);
+    let batches = batches.map(move |batch| ipc::to_schema(batch?, &target));
+    Ok((schema, Box::new(batches)))
 }
 
 /// A table of strings: what a value is called a number for, nobody has said, and `007` is none.
 fn open_csv(file: &InputFile) -> Result<(SchemaRef, Batches<'_>)> {
     let name = file.path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-    let delimiter = if name.contains(".tsv") { b'\t' } else { b',' };
+    let name = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
+    let delimiter = if Path::new(name).extension() == Some("tsv".as_ref()) { b'\t' } else { b',' };
     let format = CsvFormat::default().with_header(true).with_delimiter(delimiter);
     let head = decompressed(file, Control::default())?;
     let (inferred, _) = guarded(file, || Ok(format.infer_schema(head, Some(0))?))?;

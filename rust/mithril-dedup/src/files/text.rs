@@ -14,7 +14,9 @@ use std::io::Read;
 use std::sync::Arc;
 
 const COLUMNS: [&str; 2] = ["path", "text"];
+/// Files that are held at a time, and their bytes.
 const CHUNK: usize = 256;
+const CHUNK_BYTES: u64 = 8 << 20;
 
 /// Reads every file whole.
 pub(super) fn scan(
@@ -40,8 +42,9 @@ pub(super) fn scan(
     let bytes = files.iter().map(|file| file.size).sum();
     control.begin("reading", bytes);
     let sink = Sink::new(spill, bytes, files.len() as u64)?;
-    let texts: Vec<Texts> = files
-        .par_chunks(CHUNK)
+    let chunks = chunks(files, |file| file.size);
+    let texts: Vec<Texts> = chunks
+        .into_par_iter()
         .map(|files| {
             let texts = files.iter().map(|file| {
                 control.advance(file.size)?;
@@ -64,6 +67,21 @@ pub(super) fn scan(
     Ok(Scan { documents, spooled, id, by, starts: (0..=files.len()).collect() })
 }
 
+/// Runs of files of about [`CHUNK_BYTES`] together.
+fn chunks<T>(files: &[T], size: impl Fn(&T) -> u64) -> Vec<&[T]> {
+    let (mut bytes, mut count) = (0, 0);
+    let same = move |_: &T, next: &T| {
+        bytes += size(next);
+        count += 1;
+        if bytes <= CHUNK_BYTES && count < CHUNK {
+            return true;
+        }
+        (bytes, count) = (0, 0);
+        false
+    };
+    files.chunk_by(same).collect()
+}
+
 /// Writes path and text of the files that stay as one part.
 pub(super) fn rewrite(rewrite: Rewrite) -> Result<()> {
     // A file may hold more text than a string array with offsets of 32 bits.
@@ -74,7 +92,7 @@ pub(super) fn rewrite(rewrite: Rewrite) -> Result<()> {
     let kept = rewrite.files().iter().zip(&rewrite.outcome.keep).enumerate();
     let kept: Vec<(usize, &InputFile)> =
         kept.filter(|(_, (_, keep))| **keep).map(|(row, (file, _))| (row, file)).collect();
-    let batches = kept.chunks(CHUNK).map(|kept| {
+    let batches = chunks(&kept, |(_, file)| file.size).into_iter().map(|kept| {
         rewrite.control.check()?;
         let documents = &rewrite.scan.documents;
         let texts =

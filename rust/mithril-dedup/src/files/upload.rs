@@ -10,10 +10,13 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
 /// What is read of a file at a time.
 const PIECE: u64 = 8 << 20;
+/// How long what is on its way is waited for when a run has failed.
+const GIVEN_UP_AFTER: Duration = Duration::from_secs(10);
 /// Files that are on their way together.
 const TOGETHER: usize = 4;
 
@@ -105,8 +108,12 @@ impl Upload {
     /// Makes the files of a folder the output.
     pub(super) fn finish(&mut self, names: &[String], folder: &Path) -> Result<()> {
         if !self.replaced.is_empty() {
+            // From here on nothing stops it: what was there is about to go.
+            self.bucket = self.bucket.clone().unstoppable();
             // What has no report is no output: it is gone before a part of it is.
-            self.delete(&[format!("{}{REPORT}", self.prefix)]);
+            let report = format!("{}{REPORT}", self.prefix);
+            let gone = self.bucket.wait(self.bucket.store.delete(&report));
+            gone.map_err(|error| DedupError::write(&self.bucket.url_of(&report), error))?;
             for name in names.iter().filter(|name| *name != REPORT) {
                 self.send(name, folder.join(name));
             }
@@ -135,8 +142,14 @@ impl Drop for Upload {
         if self.is_done {
             return;
         }
-        // A task that has ended has written its object, and one that is dropped writes none.
-        let keys: Vec<String> = self.begun().drain(..).map(|(key, _)| key).collect();
+        // What is on its way may arrive after it was given up: so it is waited for, as long as a person would.
+        let end = Instant::now() + GIVEN_UP_AFTER;
+        let begun: Begun = self.begun().drain(..).collect();
+        let mut keys = Vec::with_capacity(begun.len());
+        for (key, task) in begun {
+            task.settle(end.saturating_duration_since(Instant::now()));
+            keys.push(key);
+        }
         self.delete(&keys);
     }
 }

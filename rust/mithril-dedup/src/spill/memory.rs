@@ -1,11 +1,14 @@
 //! How much memory there is.
 
+/// What control groups may take, by the second and the first version of their interface.
+const LIMITS: [&str; 2] =
+    ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
+
 /// The bytes of memory of this machine, or of the control group that the process is in if that has less.
 pub(crate) fn of_the_machine() -> Option<u64> {
     let machine = machine();
-    let group = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
-    let group = group.and_then(|text| text.trim().parse::<u64>().ok());
-    machine.into_iter().chain(group).min()
+    let limit = |file: &&str| std::fs::read_to_string(file).ok()?.trim().parse::<u64>().ok();
+    machine.into_iter().chain(LIMITS.iter().filter_map(|file| limit(&file))).min()
 }
 
 #[cfg(target_os = "linux")]

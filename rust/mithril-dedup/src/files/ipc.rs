@@ -1,0 +1,206 @@
+//! Arrow IPC: what is looked at before a library reads it, and which types Parquet has no name for.
+
+use super::input_file::{InputFile, guarded};
+use crate::error::{DedupError, Result};
+use crate::spill::of_the_machine;
+use arrow::array::RecordBatch;
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
+use arrow::ipc::reader::read_footer_length;
+use arrow::ipc::{Message, root_as_footer, root_as_message};
+use parquet::arrow::arrow_writer::ArrowWriter;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::sync::Arc;
+
+/// How an IPC file begins, but for one that is a stream.
+const MAGIC: &[u8] = b"ARROW1";
+/// The bytes of the magic, and of what fills it up.
+const HEAD: u64 = 8;
+/// The length of the footer, and the magic once more.
+const TAIL: u64 = 10;
+const CONTINUATION: [u8; 4] = [0xff; 4];
+/// The most that zstd makes of a byte: a block of 128 kB from four.
+const MOST_COMPRESSED: u64 = 1 << 15;
+
+/// Whether it is a file, and not a stream; the reader is where its contents begin as a stream.
+///
+/// Every length is looked at, since memory for it is asked for before it turns out that there are not as many bytes.
+pub(super) fn check(file: &InputFile, reader: &mut (impl Read + Seek)) -> Result<bool> {
+    let wrong = |error: io::Error| DedupError::read(&file.path, error);
+    let mut magic = [0; MAGIC.len()];
+    let is_file = reader.read_exact(&mut magic).is_ok() && magic == MAGIC;
+    if is_file && !file.is_remote() {
+        check_footer(file, reader)?;
+    } else if !file.is_remote() {
+        check_messages(file, reader)?;
+    }
+    let begin = if is_file && file.is_remote() { HEAD } else { 0 };
+    reader.seek(SeekFrom::Start(begin)).map_err(wrong)?;
+    Ok(is_file)
+}
+
+fn damaged(file: &InputFile) -> DedupError {
+    DedupError::read(&file.path, "damaged: it names bytes that are not there")
+}
+
+fn check_footer(file: &InputFile, reader: &mut (impl Read + Seek)) -> Result<()> {
+    let wrong = |error: io::Error| DedupError::read(&file.path, error);
+    if file.size < HEAD + TAIL {
+        return Err(damaged(file));
+    }
+    let mut tail = [0; TAIL as usize];
+    reader.seek(SeekFrom::End(-(TAIL as i64))).map_err(wrong)?;
+    reader.read_exact(&mut tail).map_err(wrong)?;
+    let length = guarded(file, || Ok(read_footer_length(tail)?))? as u64;
+    let start = file.size.checked_sub(TAIL + length).ok_or_else(|| damaged(file))?;
+    let mut footer = vec![0; length as usize];
+    reader.seek(SeekFrom::Start(start)).map_err(wrong)?;
+    reader.read_exact(&mut footer).map_err(wrong)?;
+    let footer = root_as_footer(&footer)
+        .map_err(|error| DedupError::read(&file.path, format!("damaged: {error}")))?;
+    let blocks = footer.recordBatches().into_iter().chain(footer.dictionaries()).flatten();
+    for block in blocks {
+        let lengths = [block.offset(), block.metaDataLength().into(), block.bodyLength()];
+        let lengths = lengths.map(u64::try_from);
+        let [Ok(offset), Ok(metadata), Ok(body)] = lengths else { return Err(damaged(file)) };
+        let end = offset.checked_add(metadata).and_then(|end| end.checked_add(body));
+        if end.is_none_or(|end| end > file.size) {
+            return Err(damaged(file));
+        }
+        check_message(file, reader, offset)?;
+    }
+    Ok(())
+}
+
+fn check_messages(file: &InputFile, reader: &mut (impl Read + Seek)) -> Result<()> {
+    let mut next = Some(0);
+    while let Some(at) = next {
+        next = check_message(file, reader, at)?;
+    }
+    Ok(())
+}
+
+/// Looks at the lengths of a message; returns where the next one is, if it is not the last.
+fn check_message(
+    file: &InputFile,
+    reader: &mut (impl Read + Seek),
+    start: u64,
+) -> Result<Option<u64>> {
+    let wrong = |error: io::Error| DedupError::read(&file.path, error);
+    let mut at = start;
+    reader.seek(SeekFrom::Start(at)).map_err(wrong)?;
+    let mut word = [0; 4];
+    for _ in 0..2 {
+        if at + 4 > file.size {
+            return Ok(None);
+        }
+        reader.read_exact(&mut word).map_err(wrong)?;
+        at += 4;
+        if word != CONTINUATION {
+            break;
+        }
+    }
+    let length = u64::from(u32::from_le_bytes(word));
+    if length == 0 {
+        return Ok(None);
+    }
+    if at + length > file.size {
+        return Err(damaged(file));
+    }
+    let mut metadata = vec![0; length as usize];
+    reader.read_exact(&mut metadata).map_err(wrong)?;
+    let message: Message = root_as_message(&metadata)
+        .map_err(|error| DedupError::read(&file.path, format!("damaged: {error}")))?;
+    let begin = at + length;
+    let body = u64::try_from(message.bodyLength()).ok();
+    let end = body.and_then(|body| begin.checked_add(body)).filter(|&end| end <= file.size);
+    let end = end.ok_or_else(|| damaged(file))?;
+    let dictionary = message.header_as_dictionary_batch().and_then(|batch| batch.data());
+    let batch = message.header_as_record_batch().or(dictionary);
+    if let Some(batch) = batch.filter(|batch| batch.compression().is_some()) {
+        for buffer in batch.buffers().into_iter().flatten() {
+            check_buffer(file, reader, (begin, end), (buffer.offset(), buffer.length()))?;
+        }
+    }
+    Ok(Some(end))
+}
+
+/// Looks at what a compressed buffer says that it will be.
+fn check_buffer(
+    file: &InputFile,
+    reader: &mut (impl Read + Seek),
+    (begin, end): (u64, u64),
+    (offset, length): (i64, i64),
+) -> Result<()> {
+    let wrong = |error: io::Error| DedupError::read(&file.path, error);
+    let place = u64::try_from(offset).ok().and_then(|offset| begin.checked_add(offset));
+    let (Some(place), Ok(length)) = (place, u64::try_from(length)) else {
+        return Err(damaged(file));
+    };
+    if length == 0 {
+        return Ok(());
+    }
+    if length < 8 || place.checked_add(length).is_none_or(|last| last > end) {
+        return Err(damaged(file));
+    }
+    let mut claim = [0; 8];
+    reader.seek(SeekFrom::Start(place)).map_err(wrong)?;
+    reader.read_exact(&mut claim).map_err(wrong)?;
+    let most = length.saturating_mul(MOST_COMPRESSED).min(of_the_machine().unwrap_or(u64::MAX));
+    match i64::from_le_bytes(claim) {
+        // It is not compressed after all.
+        -1 => Ok(()),
+        claim if u64::try_from(claim).is_ok_and(|claim| claim <= most) => Ok(()),
+        _ => Err(damaged(file)),
+    }
+}
+
+/// The schema to write rows of a file with: types that Parquet would read back as others become the nearest that it
+/// has.
+///
+/// # Errors
+///
+/// [`DedupError::Read`] for a type that it has nothing for.
+pub(super) fn parquet_schema(file: &InputFile, schema: &SchemaRef) -> Result<SchemaRef> {
+    let fields: Fields = schema.fields().iter().map(|field| as_parquet(field, false)).collect();
+    let mapped = Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()));
+    let open = || Ok(ArrowWriter::try_new(io::sink(), Arc::clone(&mapped), None)?);
+    guarded(file, open).map_err(|error| {
+        let said = error.to_string();
+        DedupError::read(&file.path, format!("it has a column that Parquet cannot hold: {said}"))
+    })?;
+    Ok(mapped)
+}
+
+/// A batch with the types of that schema.
+pub(super) fn to_schema(batch: RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+    if batch.schema_ref() == schema {
+        return Ok(batch);
+    }
+    let columns = batch.columns().iter().zip(schema.fields());
+    let columns = columns.map(|(column, field)| cast(column, field.data_type()));
+    let columns = columns.collect::<std::result::Result<Vec<_>, _>>()?;
+    Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
+}
+
+fn as_parquet(field: &FieldRef, is_nested: bool) -> FieldRef {
+    let inner = |field: &FieldRef| as_parquet(field, true);
+    let data_type = match field.data_type() {
+        DataType::Timestamp(TimeUnit::Second, zone) => {
+            DataType::Timestamp(TimeUnit::Millisecond, zone.clone())
+        }
+        DataType::Time32(TimeUnit::Second) => DataType::Time32(TimeUnit::Millisecond),
+        DataType::Date64 if is_nested => DataType::Timestamp(TimeUnit::Millisecond, None),
+        DataType::List(item) => DataType::List(inner(item)),
+        DataType::LargeList(item) => DataType::LargeList(inner(item)),
+        DataType::FixedSizeList(item, size) => DataType::FixedSizeList(inner(item), *size),
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(inner).collect()),
+        // Within others their values are written: row groups may have more of them than the keys can count.
+        DataType::Dictionary(_, values) if is_nested || !values.is_string() => {
+            let values = Field::new(field.name(), values.as_ref().clone(), field.is_nullable());
+            as_parquet(&Arc::new(values), is_nested).data_type().clone()
+        }
+        other => other.clone(),
+    };
+    Arc::new(field.as_ref().clone().with_data_type(data_type))
+}
