@@ -18,7 +18,7 @@ mod texts;
 
 pub use input::InputFormat;
 pub use lookup::{NamedRow, RemovedRow, explain_removed};
-pub use texts::{TextFiles, read_texts};
+pub use texts::{TextFiles, find_files, read_texts};
 
 use crate::control::Control;
 use crate::deduplicator::Deduplicator;

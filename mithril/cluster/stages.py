@@ -1,0 +1,326 @@
+"""The tasks of a run: pure functions of their arguments, so that any may run twice.
+
+Tables are those of ``mithril_dedup::stages``, as ``pyarrow.Table``. Each task returns as many values
+as it says, and last a dictionary of counts for the report: ``process``, and ``bytes`` of what others
+will read.
+
+Blocks are numbered in their order; neighbours are in a group, and a group is what a task works on.
+`groups` has the first block of each.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pyarrow as pa
+
+from mithril import _native
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mithril.cluster.source import Source
+
+Tables = tuple[Any, ...]
+
+
+class Shared(NamedTuple):
+    """What was decided so far, for tasks of all blocks."""
+
+    lengths: list[int]
+    """The rows of each block."""
+    state: Any
+    """The table of states: two bits a row."""
+
+
+@functools.lru_cache(maxsize=8)
+def _engine(options: str) -> _native.Stages:
+    return _native.Stages(options)
+
+
+def _table(native: _native.Table) -> Any:  # noqa: ANN401 - pyarrow is untyped
+    return pa.table(native)
+
+
+def _tables(natives: Sequence[_native.Table]) -> list[Any]:
+    return [pa.table(native) for native in natives]
+
+
+def _counts(*tables: Any, **counts: Any) -> dict[str, Any]:  # noqa: ANN401 - as above
+    return {"process": os.getpid(), "bytes": sum(table.nbytes for table in tables), **counts}
+
+
+def _together(tables: Sequence[Any]) -> Any:  # noqa: ANN401 - as above
+    return pa.concat_tables(tables)
+
+
+def sign(options: str, parts: int, first: int, sources: Sequence[Source]) -> Tables:
+    """Sign the texts of a group of blocks.
+
+    Args:
+        options: The options as JSON.
+        parts: Into how many parts digests and bands are dealt out.
+        first: The number of the first block.
+        sources: The blocks.
+
+    Returns:
+        A table of digests for each part, one of bands for each part, the copies within each block,
+        counts.
+    """
+    engine = _engine(options)
+    digests: list[list[Any]] = [[] for _ in range(parts)]
+    bands: list[list[Any]] = [[] for _ in range(parts)]
+    copies, blocks = [], []
+    for block, source in enumerate(sources, first):
+        of_digests, of_bands, of_copies, block_counts = engine.sign(source.texts(), block, parts)
+        for part, table in zip(digests, of_digests, strict=True):
+            part.append(_table(table))
+        for part, table in zip(bands, of_bands, strict=True):
+            part.append(_table(table))
+        copies.append(_table(of_copies))
+        blocks.append(block_counts)
+    out = [*map(_together, digests), *map(_together, bands)]
+    digest_bytes = sum(table.nbytes for table in out[:parts])
+    counts = _counts(*out, blocks=blocks, digest_bytes=digest_bytes)
+    return (*out, _together(copies), counts)
+
+
+def find_copies(groups: list[int], *digests: Any) -> Tables:  # noqa: ANN401 - as above
+    """Find the copies among the digests of a part.
+
+    Args:
+        groups: The first block of each group.
+        digests: The tables of digests of this part.
+
+    Returns:
+        The copies by the group of the first of their text, the ids of all of them, counts.
+    """
+    copies = _native.Stages.find_copies(digests)
+    by_group = _tables(_native.Stages.split_ids(copies, "first", groups))
+    return (*by_group, _table(copies).select(["id"]), _counts(*by_group))
+
+
+def candidates(
+    shared: Shared,
+    groups: list[int],
+    crowd: int,
+    width: int,
+    *bands: Any,  # noqa: ANN401 - as above
+) -> Tables:
+    """Find the candidate pairs among the bands of a part.
+
+    Args:
+        shared: What was decided so far: copies are removed.
+        groups: The first block of each group.
+        crowd: Buckets of more members are crowds.
+        width: How many pivots the first round has.
+        bands: The tables of bands of this part.
+
+    Returns:
+        The pairs by the group of the later, the crowds, the ids of rows that wait, counts.
+    """
+    lengths, state = shared
+    engine = _native.Stages
+    pairs, crowds = engine.candidates(bands, lengths, state, crowd)
+    of_pivots, waiting = engine.pivots(crowds, lengths, state, width)
+    pairs, _, _ = engine.gather([pairs, of_pivots])
+    by_group = _tables(engine.split_ids(pairs, "later", groups))
+    counts = _counts(*by_group, crowded=len(crowds))
+    return (*by_group, _table(crowds), _table(waiting), counts)
+
+
+def pivots(shared: Shared, groups: list[int], width: int, crowds: Any) -> Tables:  # noqa: ANN401
+    """Find the pairs among the pivots of crowds.
+
+    Args:
+        shared: What was decided so far.
+        groups: The first block of each group.
+        width: How many undecided rows of each crowd are pivots.
+        crowds: The crowds of a part.
+
+    Returns:
+        The pairs by the group of the later, the ids of rows that wait, counts.
+    """
+    pairs, waiting = _native.Stages.pivots(crowds, shared.lengths, shared.state, width)
+    by_group = _tables(_native.Stages.split_ids(pairs, "later", groups))
+    return (*by_group, _table(waiting), _counts(*by_group))
+
+
+def spread(
+    before: Shared,
+    after: Shared,
+    groups: list[int],
+    width: int,
+    crowds: Any,  # noqa: ANN401 - as above
+) -> Tables:
+    """Find the pairs of what was kept in crowds with all that comes after it there.
+
+    Args:
+        before: What was decided when pivots were chosen.
+        after: What is decided now.
+        groups: The first block of each group.
+        width: How many pivots there were.
+        crowds: The crowds of a part.
+
+    Returns:
+        The pairs by the group of the later, counts.
+    """
+    states = (before.state, after.state)
+    pairs = _native.Stages.spread(crowds, before.lengths, states, width)
+    by_group = _tables(_native.Stages.split_ids(pairs, "later", groups))
+    return (*by_group, _counts(*by_group))
+
+
+def gather(groups: list[int], *pairs: Any) -> Tables:  # noqa: ANN401 - as above
+    """Collect the pairs whose later row is in one group, each once.
+
+    Args:
+        groups: The first block of each group.
+        pairs: The pairs of all parts.
+
+    Returns:
+        For each group of the earlier row, the pairs; for each, the ids of the earlier rows; for
+        each, those of the later; counts, with the pairs of each group.
+    """
+    engine = _native.Stages
+    whole, _, _ = engine.gather(pairs)
+    split = [engine.gather([part]) for part in engine.split_ids(whole, "earlier", groups)]
+    by_group, earlier, later = (_tables(part) for part in zip(*split, strict=True))
+    counts = _counts(*by_group, *earlier, *later, pairs=[len(part) for part in by_group])
+    return (*by_group, *earlier, *later, counts)
+
+
+def pick(first: int, sources: Sequence[Source], *wanted: Any) -> Tables:  # noqa: ANN401 - as above
+    """Pick texts of a group of blocks, each of which is read once.
+
+    Args:
+        first: The number of the first block.
+        sources: The blocks.
+        wanted: Tables of ids.
+
+    Returns:
+        For each of `wanted`, the texts; counts.
+    """
+    asked = {block for ids in wanted for block in _blocks(ids)}
+    picked: list[list[Any]] = [[] for _ in wanted]
+    for block, source in enumerate(sources, first):
+        if block in asked:
+            texts = source.texts()
+            for tables, ids in zip(picked, wanted, strict=True):
+                tables.append(_table(_native.Stages.pick(texts, block, ids)))
+    nothing = pa.table({"id": pa.array([], pa.int64()), "text": pa.array([], pa.large_string())})
+    out = [_together(tables or [nothing]) for tables in picked]
+    return (*out, _counts(*out, rows=sum(map(len, out))))
+
+
+def _blocks(ids: Any) -> set[int]:  # noqa: ANN401 - as above
+    return set((ids["id"].to_numpy() >> 40).tolist())
+
+
+def verify(options: str, pairs: Any, *texts: Any) -> Tables:  # noqa: ANN401 - as above
+    """Compare the texts of pairs.
+
+    Args:
+        options: The options as JSON.
+        pairs: The pairs.
+        texts: Tables that have all of their texts.
+
+    Returns:
+        The edges, counts.
+    """
+    edges = _table(_engine(options).verify(pairs, texts))
+    return edges, _counts(edges)
+
+
+def collect(*edges: Any) -> Tables:  # noqa: ANN401 - as above
+    """Collect the edges whose later row is in one group.
+
+    Args:
+        edges: Tables of edges.
+
+    Returns:
+        The edges in order, counts.
+    """
+    collected = _table(_native.Stages.gather_edges(edges))
+    return collected, _counts(edges=len(collected))
+
+
+def assign(shared: Shared, edges: Any) -> Tables:  # noqa: ANN401 - as above
+    """Find for each removed row of a group the kept one that it goes for.
+
+    Args:
+        shared: All decisions.
+        edges: The edges of the group.
+
+    Returns:
+        The removed rows as duplicates, counts.
+    """
+    removed = _table(_native.Stages.assign(edges, shared.lengths, shared.state))
+    return removed, _counts(removed)
+
+
+def resolve(groups: list[int], removed: Any, *copies: Any) -> Tables:  # noqa: ANN401 - as above
+    """Find what copies go for, whose first is in one group.
+
+    Args:
+        groups: The first block of each group.
+        removed: The removed rows of the group, of `assign`.
+        copies: The copies of texts of the group.
+
+    Returns:
+        The copies as duplicates by their own group, counts.
+    """
+    resolved = _native.Stages.resolve(copies, removed)
+    by_group = _tables(_native.Stages.split_ids(resolved, "id", groups))
+    return (*by_group, _counts(*by_group))
+
+
+def finish(removed: Any, copies: Any, *resolved: Any) -> Tables:  # noqa: ANN401 - as above
+    """Put together the duplicates of a group.
+
+    Args:
+        removed: Those that go for a row like them.
+        copies: The copies within each block.
+        resolved: The copies of texts elsewhere.
+
+    Returns:
+        The duplicates in the order of ids, counts.
+    """
+    duplicates = _table(_native.Stages.finish(removed, resolved, [copies]))
+    exact = duplicates["exact_copy"].to_numpy().sum()
+    return duplicates, _counts(removed=len(duplicates), exact=int(exact))
+
+
+def keep_rows(block: int, rows: int, duplicates: Any) -> list[bool]:  # noqa: ANN401 - as above
+    """Say which rows of a block stay.
+
+    Args:
+        block: The number of the block.
+        rows: How many it has.
+        duplicates: The duplicates of its group, or of all.
+
+    Returns:
+        For each row whether it is kept.
+    """
+    keep = [True] * rows
+    for number in duplicates["id"].to_numpy():
+        if number >> 40 == block:
+            keep[number & ((1 << 40) - 1)] = False
+    return keep
+
+
+def survivors(block: int, rows: int, source: Source, duplicates: Any) -> Tables:  # noqa: ANN401
+    """Read the rows of a block that stay.
+
+    Args:
+        block: The number of the block.
+        rows: How many it has.
+        source: The block.
+        duplicates: The duplicates of its group.
+
+    Returns:
+        The rows, counts.
+    """
+    return source.table(keep_rows(block, rows, duplicates)), _counts()
