@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
@@ -17,7 +16,7 @@ from mithril.exceptions import of_kind
 from mithril.report import Banding
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from mithril.cluster.options import Options
     from mithril.cluster.runner import Runner
@@ -98,7 +97,6 @@ class _Run:
 
     def outcome(self) -> Outcome:
         """Run all tasks."""
-        count = len(self.groups)
         digests, bands, within, blocks = self._sign()
         lengths = [rows for rows, *_ in blocks]
         decisions = _native.Decisions(lengths)
@@ -106,31 +104,11 @@ class _Run:
         del digests
         edges = self._edges(bands, lengths, decisions)
         del bands
-        with self._timed("finish"):
-            shared = self.runner.share(Shared(lengths, pa.table(decisions.state())))
-            removed = self._run(stages.assign, [(shared, of_group) for of_group in edges], 2)
-            resolved = self._run(
-                stages.resolve,
-                [
-                    (self.groups, removed[group][0], *(part[group] for part in copies))
-                    for group in range(count)
-                ],
-                count + 1,
-            )
-            finished = self._run(
-                stages.finish,
-                [
-                    (removed[group][0], within[group], *(part[group] for part in resolved))
-                    for group in range(count)
-                ],
-                2,
-            )
-            counts = self._count("finish", finished)
-            self._count("removed", removed)
-            self._count("resolved", resolved)
+        shared = self.runner.share(Shared(lengths, pa.table(decisions.state())))
+        finished = self._finish(shared, edges, copies, within)
         rows, null_texts, empty_texts, text_bytes = map(sum, zip(*blocks, strict=True))
-        gone = sum(one["removed"] for one in counts)
-        exact = sum(one["exact"] for one in counts)
+        gone = sum(counts["removed"] for _, counts in finished)
+        exact = sum(counts["exact"] for _, counts in finished)
         report = ClusterReport(
             version=_native.__version__,
             documents=rows,
@@ -148,27 +126,25 @@ class _Run:
             rounds=self.rounds,
             edges_on_driver=self.edge_count <= self.budget,
             blocks=len(self.sources),
-            groups=count,
+            groups=len(self.groups),
             processes=tuple(sorted(self.processes)),
             moved=dict(self.moved),
             seconds=dict(self.seconds),
         )
-        duplicates = [one[0] for one in finished]
+        duplicates = [found for found, _ in finished]
         return Outcome(self.sources, lengths, self.groups, duplicates, report)
 
     def _sign(self) -> tuple[list[list[Any]], list[list[Any]], list[Any], list[tuple[int, ...]]]:
         """Return digests and bands by part, the copies within blocks, and the counts of blocks."""
         parts = len(self.groups)
-        with self._timed("sign"):
-            calls = [
-                (self.options, parts, first, self.sources[first:end])
-                for first, end in zip(self.groups, self.ends, strict=True)
-            ]
-            signed = self._run(stages.sign, calls, 2 * parts + 2)
-            counts = self._count("bands", signed)
-        digest_bytes = sum(one["digest_bytes"] for one in counts)
-        self.moved["bands"] -= digest_bytes
-        self.moved["digests"] = digest_bytes
+        calls = [
+            (self.options, parts, first, self.sources[first:end])
+            for first, end in zip(self.groups, self.ends, strict=True)
+        ]
+        signed = self._run(stages.sign, calls, 2 * parts + 2)
+        counts = [one[-1] for one in signed]
+        self.moved["digests"] = sum(one["digest_bytes"] for one in counts)
+        self.moved["bands"] = sum(one["band_bytes"] for one in counts)
         by_part = list(map(list, zip(*signed, strict=True)))
         blocks = [block for one in counts for block in one["blocks"]]
         return by_part[:parts], by_part[parts : 2 * parts], by_part[2 * parts], blocks
@@ -176,12 +152,10 @@ class _Run:
     def _copies(self, digests: list[list[Any]], decisions: _native.Decisions) -> list[list[Any]]:
         """Return the copies by part and by the group of the first; they are removed."""
         count = len(self.groups)
-        with self._timed("copies"):
-            calls = [(self.groups, *of_part) for of_part in digests]
-            copies = self._run(stages.find_copies, calls, count + 2)
-            for *_, ids, _ in copies:
-                decisions.remove(*self.runner.get([ids]))
-            self._count("copies", copies)
+        calls = [(self.groups, *of_part) for of_part in digests]
+        copies = self._run(stages.find_copies, calls, count + 2)
+        for *_, ids, _ in copies:
+            decisions.remove(*self.runner.get([ids]))
         return [part[:count] for part in copies]
 
     def _edges(
@@ -193,66 +167,56 @@ class _Run:
         def share() -> Any:  # noqa: ANN401 - a runner's own
             return self.runner.share(Shared(lengths, pa.table(decisions.state())))
 
-        with self._timed("candidates"):
-            shared = share()
-            calls = [(shared, self.groups, self.crowd, width, *of_part) for of_part in bands]
-            found = self._run(stages.candidates, calls, count + 3)
-            counts = self._count("pairs", found)
-        crowds = [
-            part[count] for part, one in zip(found, counts, strict=True) if one["crowded"] > 0
-        ]
-        for part in found:
-            decisions.wait(*self.runner.get([part[count + 1]]))
+        shared = share()
+        calls = [(shared, self.groups, self.crowd, width, *of_part) for of_part in bands]
+        found = self._run(stages.candidates, calls, count + 3)
+        crowds = [part[count] for part in found if part[-1]["crowded"] > 0]
+        self._wait([part[count + 1] for part in found], decisions)
         edges = [one[0] for one in self._run(stages.collect, [()] * count, 2)]
         edges = self._compare(found, edges)
-        del found
         self._settle(edges, decisions, may_keep=True)
         while crowds:
             self.rounds += 1
             before, shared = shared, share()
             calls = [(before, shared, self.groups, width, crowd) for crowd in crowds]
-            with self._timed("candidates"):
-                found = self._run(stages.spread, calls, count + 1)
-                self._count("pairs", found)
-            edges = self._compare(found, edges)
+            edges = self._compare(self._run(stages.spread, calls, count + 1), edges)
             self._settle(edges, decisions, may_keep=False)
             if decisions.open() == 0:
                 break
             width *= 2
             decisions.wait_no_more()
             shared = share()
-            with self._timed("candidates"):
-                calls = [(shared, self.groups, width, crowd) for crowd in crowds]
-                found = self._run(stages.pivots, calls, count + 2)
-                self._count("pairs", found)
-            for part in found:
-                decisions.wait(*self.runner.get([part[count]]))
+            calls = [(shared, self.groups, width, crowd) for crowd in crowds]
+            found = self._run(stages.pivots, calls, count + 2)
+            self._wait([part[count] for part in found], decisions)
             edges = self._compare(found, edges)
             self._settle(edges, decisions, may_keep=True)
         return edges
 
+    def _wait(self, tables: list[Any], decisions: _native.Decisions) -> None:
+        """Note the rows that have to wait, a part at a time."""
+        for table in tables:
+            decisions.wait(*self.runner.get([table]))
+
     def _compare(self, pairs: list[list[Any]], edges: list[Any]) -> list[Any]:
         """Verify the pairs of all parts; return edges with what was found."""
-        groups = range(len(self.groups))
         count = len(self.groups)
-        with self._timed("gather"):
-            calls = [(self.groups, *(part[group] for part in pairs)) for group in groups]
-            gathered = self._run(stages.gather, calls, 3 * count + 1)
-            numbers = [one["pairs"] for one in self._count("gathered", gathered)]
+        groups = range(count)
+        calls = [(self.groups, *(part[group] for part in pairs)) for group in groups]
+        gathered = self._run(stages.gather, calls, 3 * count + 1)
+        # By the group of the later, and then of the earlier.
+        numbers: list[list[int]] = [one[-1]["pairs"] for one in gathered]
         self.pairs += sum(map(sum, numbers))
         # The texts of a group go where its rows are the earlier ones, and where they are the later.
         calls, picking = [], []
         for group in groups:
-            as_earlier = [gathered[later][count + group] for later in groups if later >= group]
+            as_earlier = [gathered[later][count + group] for later in groups[group:]]
             as_later = [gathered[group][2 * count + earlier] for earlier in groups[: group + 1]]
             if any(numbers[later][group] for later in groups) or any(numbers[group]):
                 first, end = self.groups[group], self.ends[group]
                 calls.append((first, self.sources[first:end], *as_earlier, *as_later))
                 picking.append(group)
-        with self._timed("pick"):
-            picked = self._run(stages.pick, calls, count + 2)
-            self._count("texts", picked)
-        of_group = dict(zip(picking, picked, strict=True))
+        picked = dict(zip(picking, self._run(stages.pick, calls, count + 2), strict=True))
         units = [
             (earlier, later)
             for later in groups
@@ -263,53 +227,60 @@ class _Run:
             (
                 self.options,
                 gathered[later][earlier],
-                of_group[earlier][later - earlier],
-                of_group[later][count - later + earlier],
+                picked[earlier][later - earlier],
+                picked[later][count - later + earlier],
             )
             for earlier, later in units
         ]
-        with self._timed("verify"):
-            verified = self._run(stages.verify, calls, 2)
-            self._count("edges", verified)
-            new: list[list[Any]] = [[] for _ in groups]
-            for (_, later), (found, _) in zip(units, verified, strict=True):
-                new[later].append(found)
-            calls = [(edges[group], *new[group]) for group in groups]
-            collected = self._run(stages.collect, calls, 2)
-            self.edge_count = sum(one["edges"] for one in self._count("collected", collected))
-        return [one[0] for one in collected]
+        new: list[list[Any]] = [[] for _ in groups]
+        verified = self._run(stages.verify, calls, 2)
+        for (_, later), (found, _) in zip(units, verified, strict=True):
+            new[later].append(found)
+        calls = [(edges[group], *new[group]) for group in groups]
+        collected = self._run(stages.collect, calls, 2)
+        self.edge_count = sum(counts["edges"] for _, counts in collected)
+        return [found for found, _ in collected]
 
     def _settle(self, edges: list[Any], decisions: _native.Decisions, *, may_keep: bool) -> None:
         """Decide what can be decided, one group after the other."""
-        with self._timed("decide"):
-            for group, table in enumerate(self._fetched(edges)):
-                blocks = (self.groups[group], self.ends[group])
-                decisions.settle(table, blocks, may_keep)
+        start = time.perf_counter()
+        whole = self.runner.get(edges) if self.edge_count <= self.budget else None
+        for group, reference in enumerate(edges):
+            (table,) = self.runner.get([reference]) if whole is None else (whole[group],)
+            decisions.settle(table, (self.groups[group], self.ends[group]), may_keep)
+        self._note_seconds("decide", start)
 
-    def _fetched(self, edges: list[Any]) -> Iterator[Any]:
-        if self.edge_count <= self.budget:
-            yield from self.runner.get(edges)
-        else:
-            for one in edges:
-                yield from self.runner.get([one])
+    def _finish(
+        self, shared: Any, edges: list[Any], copies: list[list[Any]], within: list[Any]  # noqa: ANN401
+    ) -> list[list[Any]]:
+        """Return the duplicates of each group, and their counts."""
+        count = len(self.groups)
+        calls: list[tuple[Any, ...]] = [(shared, of_group) for of_group in edges]
+        removed = [found for found, _ in self._run(stages.assign, calls, 2)]
+        calls = [
+            (self.groups, removed[group], *(part[group] for part in copies))
+            for group in range(count)
+        ]
+        resolved = self._run(stages.resolve, calls, count + 1)
+        calls = [
+            (removed[group], within[group], *(part[group] for part in resolved))
+            for group in range(count)
+        ]
+        return self._run(stages.finish, calls, 2)
 
     def _run(
         self, task: Callable[..., tuple[Any, ...]], calls: Sequence[Sequence[Any]], returns: int
     ) -> list[list[Any]]:
-        return self.runner.run(task, calls, returns)
-
-    def _count(self, name: str, ran: list[list[Any]]) -> list[dict[str, Any]]:
-        """Wait for tasks, and return what they counted."""
-        counts: list[dict[str, Any]] = self.runner.get([values[-1] for values in ran])
+        """Run tasks and wait for them; the last value of each is here, the others are references."""
+        start = time.perf_counter()
+        ran = self.runner.run(task, calls, returns)
+        counts = self.runner.get([values[-1] for values in ran])
+        name = task.__name__
+        self._note_seconds(name, start)
         self.moved[name] = self.moved.get(name, 0) + sum(one["bytes"] for one in counts)
         self.processes.update(one["process"] for one in counts)
-        return counts
+        return [[*values[:-1], one] for values, one in zip(ran, counts, strict=True)]
 
-    @contextmanager
-    def _timed(self, name: str) -> Iterator[None]:
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            taken = time.perf_counter() - start
-            self.seconds[name] = self.seconds.get(name, 0.0) + taken
+    def _note_seconds(self, name: str, start: float) -> None:
+        taken = time.perf_counter() - start
+        self.seconds[name] = self.seconds.get(name, 0.0) + taken

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -54,6 +55,56 @@ class Runner(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Failure:
+    """In place of each value of a task: what it raised."""
+
+    error: Exception
+    """The exception."""
+
+
+def guarded(task: Callable[..., tuple[Any, ...]], returns: int, *arguments: Any) -> tuple[Any, ...]:  # noqa: ANN401
+    """Run a task so that what it raises is a value.
+
+    The same arguments would raise it again, so that a cluster need not try, nor log it for each of
+    the values that there are not.
+
+    Args:
+        task: The task.
+        returns: How many values it returns.
+        *arguments: Its arguments.
+
+    Returns:
+        Its values, or a failure in place of each.
+    """
+    try:
+        values = tuple(task(*arguments))
+    except Exception as error:  # noqa: BLE001 - raised where the values are wanted
+        return (Failure(error),) * returns
+    if len(values) != returns:
+        message = f"{task.__name__} returned {len(values)} values and not {returns}"
+        return (Failure(ValueError(message)),) * returns
+    return values
+
+
+def unguarded(values: Sequence[Any]) -> list[Any]:
+    """Raise what a task has raised.
+
+    Args:
+        values: Values of tasks that were guarded.
+
+    Returns:
+        The values.
+
+    Raises:
+        Exception: What the first of them that failed has raised.
+    """
+    for value in values:
+        if isinstance(value, Failure):
+            raise value.error
+    return list(values)
+
+
 class LocalRunner:
     """Runs every task at once, in this process: for tests, and to see what a plan does."""
 
@@ -66,11 +117,7 @@ class LocalRunner:
         returns: int,
     ) -> list[list[Any]]:
         """Run a task for each of `calls`."""
-        found = [list(task(*call)) for call in calls]
-        if any(len(values) != returns for values in found):
-            message = f"{task.__name__} returned another number of values than {returns}"
-            raise ValueError(message)
-        return found
+        return [list(guarded(task, returns, *call)) for call in calls]
 
     def share(self, value: object) -> Any:  # noqa: ANN401 - as in Runner
         """Return the value."""
@@ -78,4 +125,4 @@ class LocalRunner:
 
     def get(self, references: Sequence[Any]) -> list[Any]:
         """Return the values."""
-        return list(references)
+        return unguarded(references)

@@ -18,6 +18,9 @@ from mithril.options import encode
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    import numpy as np
+    import numpy.typing as npt
+
 # What the engine calls blank in a line of JSON.
 _BLANK = b" \t\n\r\x0c"
 
@@ -29,7 +32,7 @@ class Source(Protocol):
         """Read the texts."""
         ...
 
-    def table(self, keep: Iterable[bool] | None = None) -> Any:  # noqa: ANN401 - pyarrow is untyped
+    def table(self, keep: npt.NDArray[np.bool_] | None = None) -> Any:  # noqa: ANN401 - pyarrow is untyped
         """Read the rows, or those of them that `keep` says, as a ``pyarrow.Table``."""
         ...
 
@@ -47,9 +50,9 @@ class TableSource:
         """Take the texts."""
         return texts_of(self.rows, self.text_column)
 
-    def table(self, keep: Iterable[bool] | None = None) -> Any:  # noqa: ANN401 - as above
+    def table(self, keep: npt.NDArray[np.bool_] | None = None) -> Any:  # noqa: ANN401 - as above
         """Take the rows."""
-        return self.rows if keep is None else self.rows.filter(pa.array(keep, pa.bool_()))
+        return self.rows if keep is None else self.rows.filter(pa.array(keep))
 
 
 @dataclass(frozen=True)
@@ -73,14 +76,14 @@ class FileSource:
         options = encode(text_column=self.text_column, input_format=self.input_format)
         return _native.Texts.of_file(self.path, options)
 
-    def table(self, keep: Iterable[bool] | None = None) -> Any:  # noqa: ANN401 - as above
+    def table(self, keep: npt.NDArray[np.bool_] | None = None) -> Any:  # noqa: ANN401 - as above
         """Read the rows."""
         self._check()
         if self.input_format == "parquet":
             # Not read_table, which makes columns of folders named key=value.
             with pq.ParquetFile(self.path) as file:
                 rows = file.read()
-            return rows if keep is None else rows.filter(pa.array(keep, pa.bool_()))
+            return rows if keep is None else rows.filter(pa.array(keep))
         compression = "zstd" if self.path.endswith(".zst") else "detect"
         with pa.input_stream(self.path, compression=compression) as stream:
             lines = stream.read().removeprefix(b"\xef\xbb\xbf").split(b"\n")

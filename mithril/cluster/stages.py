@@ -82,9 +82,11 @@ def sign(options: str, parts: int, first: int, sources: Sequence[Source]) -> Tab
         copies.append(_table(of_copies))
         blocks.append(block_counts)
     out = [*map(_together, digests), *map(_together, bands)]
-    digest_bytes = sum(table.nbytes for table in out[:parts])
-    counts = _counts(*out, blocks=blocks, digest_bytes=digest_bytes)
-    return (*out, _together(copies), counts)
+    within = _together(copies)
+    counts = _counts(*out, within, blocks=blocks)
+    counts["digest_bytes"] = sum(table.nbytes for table in out[:parts])
+    counts["band_bytes"] = sum(table.nbytes for table in out[parts:])
+    return (*out, within, counts)
 
 
 def find_copies(groups: list[int], *digests: Any) -> Tables:  # noqa: ANN401 - as above
@@ -244,7 +246,7 @@ def collect(*edges: Any) -> Tables:  # noqa: ANN401 - as above
         The edges in order, counts.
     """
     collected = _table(_native.Stages.gather_edges(edges))
-    return collected, _counts(edges=len(collected))
+    return collected, _counts(collected, edges=len(collected))
 
 
 def assign(shared: Shared, edges: Any) -> Tables:  # noqa: ANN401 - as above
@@ -290,37 +292,4 @@ def finish(removed: Any, copies: Any, *resolved: Any) -> Tables:  # noqa: ANN401
     """
     duplicates = _table(_native.Stages.finish(removed, resolved, [copies]))
     exact = duplicates["exact_copy"].to_numpy().sum()
-    return duplicates, _counts(removed=len(duplicates), exact=int(exact))
-
-
-def keep_rows(block: int, rows: int, duplicates: Any) -> list[bool]:  # noqa: ANN401 - as above
-    """Say which rows of a block stay.
-
-    Args:
-        block: The number of the block.
-        rows: How many it has.
-        duplicates: The duplicates of its group, or of all.
-
-    Returns:
-        For each row whether it is kept.
-    """
-    keep = [True] * rows
-    for number in duplicates["id"].to_numpy():
-        if number >> 40 == block:
-            keep[number & ((1 << 40) - 1)] = False
-    return keep
-
-
-def survivors(block: int, rows: int, source: Source, duplicates: Any) -> Tables:  # noqa: ANN401
-    """Read the rows of a block that stay.
-
-    Args:
-        block: The number of the block.
-        rows: How many it has.
-        source: The block.
-        duplicates: The duplicates of its group.
-
-    Returns:
-        The rows, counts.
-    """
-    return source.table(keep_rows(block, rows, duplicates)), _counts()
+    return duplicates, _counts(duplicates, removed=len(duplicates), exact=int(exact))
