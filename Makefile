@@ -29,7 +29,7 @@ as_maturin = $(if $(pyo3_config),PYO3_BUILD_EXTENSION_MODULE=1 PYO3_CONFIG_FILE=
 	PYO3_PYTHON=$(CURDIR)/$(BIN)/python PYO3_ENVIRONMENT_SIGNATURE=$(shell $(BIN)/python -c 'import sys; \
 	print("%s-%d.%d-%dbit" % (sys.implementation.name, *sys.version_info[:2], 64 if sys.maxsize > 2**32 else 32))'))
 
-.PHONY: help build demo test test-rust test-package test-python test-datasets test-torch package fuzz soak \
+.PHONY: help build demo test test-rust test-package test-python test-cluster test-datasets test-torch package fuzz soak \
 	extension lint api deny format bench bench-codecs bench-crowd bench-dedup bench-compression bench-index \
 	bench-minhash bench-storage clean
 
@@ -139,6 +139,10 @@ test-torch: $(VENV)/.built ## run what needs PyTorch, whose wheel brings 5 GB, i
 	$(VENV)-torch/bin/python -m pip install --quiet --group torch
 	PYTHONPATH=$(CURDIR) $(VENV)-torch/bin/python -m pytest --quiet tests_torch
 
+# Ray's nodes and Spark's executors are processes of this machine; Spark needs Java 17 or newer.
+test-cluster: $(VENV)/.built $(VENV)-cluster/.tools ## run deduplication on Ray and on Spark, whose packages bring 1 GB, in an environment of its own
+	PYTHONPATH=$(CURDIR):$(CURDIR)/tests_cluster $(VENV)-cluster/bin/python -m pytest --quiet tests_cluster
+
 clean: ## remove what was built
 	rm -rf target $(VENV) demo-output mithril/_native.*.so
 
@@ -148,6 +152,12 @@ $(VENV)/.tools: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip==26.3
 	$(BIN)/python -m pip install --quiet --group dev
+	touch $@
+
+$(VENV)-cluster/.tools: pyproject.toml
+	$(PYTHON) -m venv $(VENV)-cluster
+	$(VENV)-cluster/bin/python -m pip install --quiet --upgrade pip==26.3
+	$(VENV)-cluster/bin/python -m pip install --quiet --group cluster
 	touch $@
 
 $(VENV)/.datasets: $(VENV)/.tools

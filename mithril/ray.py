@@ -10,19 +10,17 @@ It needs Ray and pyarrow: ``pip install "mithril[ray]"``. Workers need Mithril t
 
 from __future__ import annotations
 
-import os
 import pickle
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import ray  # pyright: ignore[reportMissingImports] - it is optional
-import ray.data  # pyright: ignore[reportMissingImports] - as above
 
 from mithril.cluster import plan, result, source
 from mithril.cluster.runner import guarded, unguarded
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Unpack
 
@@ -31,6 +29,13 @@ if TYPE_CHECKING:
 
     from mithril import _native
     from mithril.cluster.options import Options, Settings
+
+    # Where Ray is not installed, a type checker would take ``import ray`` for this file.
+    ray: Any = None
+    ray_data: Any = None
+else:
+    import ray
+    from ray import data as ray_data
 
 # Tasks are pure, and a worker that dies is often one of many that a machine took with it.
 MAX_RETRIES = 8
@@ -118,12 +123,12 @@ class RayResult(result.ClusterResult):
                 zip(outcome.lengths, outcome.sources, self._group_of_block(), strict=True)
             )
         ]
-        found = ray.data.from_arrow_refs(references)
+        found = ray_data.from_arrow_refs(references)
         return found.map_batches(_read, batch_format="pyarrow") if are_files else found
 
     def duplicates_dataset(self) -> Any:  # noqa: ANN401 - a ray.data.Dataset
         """Return the table of duplicates as a ``ray.data.Dataset``, which stays where it is."""
-        return ray.data.from_arrow_refs(self._outcome.duplicates)
+        return ray_data.from_arrow_refs(self._outcome.duplicates)
 
     def _group_of_block(self) -> Iterator[int]:
         ends = [*self._outcome.groups[1:], len(self._outcome.sources)]
@@ -180,7 +185,7 @@ def deduplicate(
     """
     runner = RayRunner()
     sources: Sequence[Any]
-    if isinstance(data, ray.data.Dataset):
+    if isinstance(data, ray_data.Dataset):
         blocks = data.materialize().to_arrow_refs()
         sources = [RefSource(reference, text_column) for reference in blocks]
     else:

@@ -10,7 +10,6 @@ It needs Spark 4 and pyarrow: ``pip install "mithril[spark]"``. Workers need Mit
 
 from __future__ import annotations
 
-import os
 import pickle
 import shutil
 import uuid
@@ -25,6 +24,7 @@ from mithril.cluster import plan, result, source
 from mithril.cluster.runner import guarded, unguarded
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Self, Unpack
 
@@ -106,7 +106,7 @@ class SparkRunner:
     def keep_only(self, references: Sequence[Any]) -> None:
         """Remove the files of all values but those of `references`."""
         keep = {Path(reference.path) for reference in references}
-        for path in self._folder.glob("*/*"):
+        for path in self._folder.glob("[0-9]*/*"):
             if path not in keep:
                 path.unlink()
 
@@ -155,7 +155,13 @@ class SparkResult(result.ClusterResult):
     Its files are in the scratch folder until it is closed, by `close` or at the end of ``with``.
     """
 
-    def __init__(self, runner: SparkRunner, outcome: plan.Outcome, spark: Any, folder: Path) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        runner: SparkRunner,
+        outcome: plan.Outcome,
+        spark: Any,  # noqa: ANN401 - a SparkSession
+        folder: Path,
+    ) -> None:
         """Wrap the outcome of a plan; results come from `deduplicate`, not from here."""
         super().__init__(runner, outcome)
         self._spark = spark
@@ -270,7 +276,7 @@ def deduplicate(
             data.write.parquet(str(inputs))
         sources = source.find_files(inputs, text_column=text_column, input_format=input_format)
         outcome = plan.deduplicate(runner, sources, options, settings or {})
-        runner.keep_only([*outcome.duplicates, *(Reference(one.path, 0, 0) for one in sources)])
+        runner.keep_only(outcome.duplicates)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise

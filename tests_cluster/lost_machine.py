@@ -1,4 +1,4 @@
-"""Deduplicates the files of a folder while machines are lost: a process that test_ray_nodes.py starts."""
+"""Deduplicates files while machines are lost: a process that test_ray_nodes.py starts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ray
-from corpora import at_once, bounds, corpus, rows_of
+from cluster_texts import at_once, bounds, corpus, rows_of
 from ray.cluster_utils import Cluster
 
 import mithril.ray

@@ -1,4 +1,4 @@
-"""A machine that is lost with all that it held: here a raylet with its workers and its store of objects."""
+"""A machine that is lost with all that it held: a raylet, its workers and its store of objects."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from corpora import write
+from cluster_texts import write
 
 # Nodes talk to each other over the address of the machine, which a firewall may close; a network of
 # their own has none but that of the loopback.
 OWN_NETWORK = ["unshare", "--map-root-user", "--net"]
-SCRIPT = 'import fcntl, socket, struct, sys\n'
+SCRIPT = "import fcntl, socket, struct, sys\n"
 LOST = Path(__file__).with_name("lost_machine.py")
 
 

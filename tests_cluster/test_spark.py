@@ -7,12 +7,13 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from corpora import CORPORA, at_once, bounds, corpus, rows_of, write
+from cluster_texts import CORPORA, at_once, bounds, corpus, rows_of, write
 from phases import PHASES, Deadly
 from pyspark.sql import SparkSession
 
 import mithril.spark
 from mithril.cluster import plan
+from mithril.cluster.options import Settings
 from mithril.cluster.source import find_files
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def test_edges_past_the_budget_of_the_driver_give_the_same_answer(
 ) -> None:
     write(name, tmp_path)
     texts, options = corpus(name)
-    settings = {"max_driver_edges": 10, "crowd": 4, "pivots": 2}
+    settings = Settings(max_driver_edges=10, crowd=4, pivots=2)
     scratch = tmp_path / "scratch"
     files = sorted(tmp_path.glob("*.parquet"))
     with mithril.spark.deduplicate(

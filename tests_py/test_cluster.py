@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 import random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -31,7 +32,7 @@ Rows = list[tuple[int, int, float, bool]]
 
 def blocks_of(texts: Sequence[Text], count: int) -> list[TableSource]:
     bounds = [len(texts) * block // count for block in range(count + 1)]
-    parts = [texts[start:end] for start, end in zip(bounds, bounds[1:], strict=False)]
+    parts = [texts[start:end] for start, end in itertools.pairwise(bounds)]
     return [TableSource(pa.table({"text": pa.array(part, pa.string())}), "text") for part in parts]
 
 
@@ -53,7 +54,9 @@ def in_stages(
     texts: Sequence[Text], blocks: int, how: Settings | None = None, **options: Any
 ) -> tuple[Rows, ClusterResult]:
     runner = LocalRunner()
-    outcome = plan.deduplicate(runner, blocks_of(texts, blocks), Options(**options), how or {})
+    outcome = plan.deduplicate(
+        runner, blocks_of(texts, blocks), cast("Options", options), how or {}
+    )
     result = ClusterResult(runner, outcome)
     return rows_of(result, outcome.lengths), result
 

@@ -47,7 +47,8 @@ class Settings(TypedDict, total=False):
     """How the work is dealt out; none of it changes the outcome."""
 
     groups: int
-    """Groups of blocks, in each of which one task works; about twice as many as run at a time."""
+    """Groups of blocks, in each of which one task works; twice as many as run at a time, and at
+    most 256."""
     crowd: int
     """Buckets of more rows are compared in rounds, not all with all; 64."""
     pivots: int

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 CROWD = 64
 PIVOTS = 32
 MAX_DRIVER_EDGES = 20_000_000
+# What tasks leave for others is in as many pieces as the square of it, whose references are on the
+# driver; and pieces that are too small are there too (100 kB in Ray).
+MAX_GROUPS = 256
 
 
 class Outcome(NamedTuple):
@@ -75,7 +78,7 @@ class _Run:
         if not sources:
             message = "there is no block of rows"
             raise of_kind("invalid_argument", message)
-        wanted = settings.get("groups", 2 * max(runner.parallelism, 1))
+        wanted = settings.get("groups", min(2 * max(runner.parallelism, 1), MAX_GROUPS))
         self.crowd = settings.get("crowd", CROWD)
         self.pivots = settings.get("pivots", PIVOTS)
         self.budget = settings.get("max_driver_edges", MAX_DRIVER_EDGES)
@@ -92,6 +95,7 @@ class _Run:
         self.ends = [*self.groups[1:], blocks]
         self.moved: dict[str, int] = {}
         self.seconds: dict[str, float] = {}
+        self.cpu_seconds: dict[str, float] = {}
         self.processes: set[int] = set()
         self.pairs = self.rounds = self.edge_count = 0
 
@@ -130,6 +134,7 @@ class _Run:
             processes=tuple(sorted(self.processes)),
             moved=dict(self.moved),
             seconds=dict(self.seconds),
+            cpu_seconds=dict(self.cpu_seconds),
         )
         duplicates = [found for found, _ in finished]
         return Outcome(self.sources, lengths, self.groups, duplicates, report)
@@ -203,26 +208,23 @@ class _Run:
         count = len(self.groups)
         groups = range(count)
         calls = [(self.groups, *(part[group] for part in pairs)) for group in groups]
-        gathered = self._run(stages.gather, calls, 3 * count + 1)
         # By the group of the later, and then of the earlier.
-        numbers: list[list[int]] = [one[-1]["pairs"] for one in gathered]
-        self.pairs += sum(map(sum, numbers))
-        # The texts of a group go where its rows are the earlier ones, and where they are the later.
-        calls, picking = [], []
-        for group in groups:
-            as_earlier = [gathered[later][count + group] for later in groups[group:]]
-            as_later = [gathered[group][2 * count + earlier] for earlier in groups[: group + 1]]
-            if any(numbers[later][group] for later in groups) or any(numbers[group]):
-                first, end = self.groups[group], self.ends[group]
-                calls.append((first, self.sources[first:end], *as_earlier, *as_later))
-                picking.append(group)
-        picked = dict(zip(picking, self._run(stages.pick, calls, count + 2), strict=True))
+        gathered = self._run(stages.gather, calls, count + 1)
         units = [
             (earlier, later)
             for later in groups
             for earlier in groups[: later + 1]
-            if numbers[later][earlier]
+            if gathered[later][-1]["pairs"][earlier]
         ]
+        self.pairs += sum(sum(one[-1]["pairs"]) for one in gathered)
+        # The texts of a group go to units where its rows are the earlier ones, and the later.
+        calls, picking = [], sorted({group for unit in units for group in unit})
+        for group in picking:
+            first, end = self.groups[group], self.ends[group]
+            as_earlier = [gathered[later][group] for later in groups[group:]]
+            as_later = gathered[group][: group + 1]
+            calls.append((first, self.sources[first:end], len(as_earlier), *as_earlier, *as_later))
+        picked = dict(zip(picking, self._run(stages.pick, calls, count + 2), strict=True))
         calls = [
             (
                 self.options,
@@ -251,7 +253,11 @@ class _Run:
         self._note_seconds("decide", start)
 
     def _finish(
-        self, shared: Any, edges: list[Any], copies: list[list[Any]], within: list[Any]  # noqa: ANN401
+        self,
+        shared: Any,  # noqa: ANN401 - a runner's own
+        edges: list[Any],
+        copies: list[list[Any]],
+        within: list[Any],
     ) -> list[list[Any]]:
         """Return the duplicates of each group, and their counts."""
         count = len(self.groups)
@@ -271,13 +277,15 @@ class _Run:
     def _run(
         self, task: Callable[..., tuple[Any, ...]], calls: Sequence[Sequence[Any]], returns: int
     ) -> list[list[Any]]:
-        """Run tasks and wait for them; the last value of each is here, the others are references."""
+        """Run tasks and wait; the last value of each is here, the others are references."""
         start = time.perf_counter()
         ran = self.runner.run(task, calls, returns)
         counts = self.runner.get([values[-1] for values in ran])
         name = task.__name__
         self._note_seconds(name, start)
         self.moved[name] = self.moved.get(name, 0) + sum(one["bytes"] for one in counts)
+        cpu = sum(one["cpu"] for one in counts)
+        self.cpu_seconds[name] = self.cpu_seconds.get(name, 0.0) + cpu
         self.processes.update(one["process"] for one in counts)
         return [[*values[:-1], one] for values, one in zip(ran, counts, strict=True)]
 

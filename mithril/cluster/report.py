@@ -53,3 +53,5 @@ class ClusterReport:
     """Bytes, in Arrow memory, that tasks of each stage left for others."""
     seconds: dict[str, float]
     """Seconds that the driver waited for each stage."""
+    cpu_seconds: dict[str, float]
+    """Seconds that the tasks of each stage computed, over all processes."""

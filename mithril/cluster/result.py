@@ -56,7 +56,8 @@ class ClusterResult:
         """Say where a row is.
 
         Args:
-            number: An id of the table of duplicates: the number of the block times 2⁴⁰, and the row.
+            number: An id of the table of duplicates: the number of the block times 2⁴⁰, and the
+                row.
 
         Returns:
             The block, the row there, and the file.

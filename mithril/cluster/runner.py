@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 class Runner(Protocol):
     """Runs tasks somewhere, and keeps what they return until nobody has a reference to it.
 
-    A reference is whatever a runner makes of a value; tasks get the value. Tasks are pure: one whose
-    worker died is to be run again.
+    A reference is whatever a runner makes of a value; tasks get the value. Tasks are pure: one
+    whose worker died is to be run again.
     """
 
     @property

@@ -1,8 +1,8 @@
 """The tasks of a run: pure functions of their arguments, so that any may run twice.
 
-Tables are those of ``mithril_dedup::stages``, as ``pyarrow.Table``. Each task returns as many values
-as it says, and last a dictionary of counts for the report: ``process``, and ``bytes`` of what others
-will read.
+Tables are those of ``mithril_dedup::stages``, as ``pyarrow.Table``. Each task returns as many
+values as it says, and last a dictionary of counts for the report: ``process``, its id, ``cpu``, the
+seconds that it computed, and ``bytes``, of what others will read.
 
 Blocks are numbered in their order; neighbours are in a group, and a group is what a task works on.
 `groups` has the first block of each.
@@ -12,18 +12,20 @@ from __future__ import annotations
 
 import functools
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec
 
 import pyarrow as pa
 
 from mithril import _native
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from mithril.cluster.source import Source
 
 Tables = tuple[Any, ...]
+_Arguments = ParamSpec("_Arguments")
 
 
 class Shared(NamedTuple):
@@ -49,13 +51,27 @@ def _tables(natives: Sequence[_native.Table]) -> list[Any]:
 
 
 def _counts(*tables: Any, **counts: Any) -> dict[str, Any]:  # noqa: ANN401 - as above
-    return {"process": os.getpid(), "bytes": sum(table.nbytes for table in tables), **counts}
+    return {"bytes": sum(table.nbytes for table in tables), **counts}
+
+
+def _task(function: Callable[_Arguments, Tables]) -> Callable[_Arguments, Tables]:
+    """Add to the counts where a task ran, and how long it computed."""
+
+    @functools.wraps(function)
+    def timed(*arguments: _Arguments.args, **named: _Arguments.kwargs) -> Tables:
+        start = time.process_time()
+        *values, counts = function(*arguments, **named)
+        cpu = time.process_time() - start
+        return (*values, {"process": os.getpid(), "cpu": cpu, **counts})
+
+    return timed
 
 
 def _together(tables: Sequence[Any]) -> Any:  # noqa: ANN401 - as above
-    return pa.concat_tables(tables)
+    return pa.concat_tables(tables).combine_chunks()
 
 
+@_task
 def sign(options: str, parts: int, first: int, sources: Sequence[Source]) -> Tables:
     """Sign the texts of a group of blocks.
 
@@ -89,6 +105,7 @@ def sign(options: str, parts: int, first: int, sources: Sequence[Source]) -> Tab
     return (*out, within, counts)
 
 
+@_task
 def find_copies(groups: list[int], *digests: Any) -> Tables:  # noqa: ANN401 - as above
     """Find the copies among the digests of a part.
 
@@ -104,6 +121,7 @@ def find_copies(groups: list[int], *digests: Any) -> Tables:  # noqa: ANN401 - a
     return (*by_group, _table(copies).select(["id"]), _counts(*by_group))
 
 
+@_task
 def candidates(
     shared: Shared,
     groups: list[int],
@@ -127,12 +145,13 @@ def candidates(
     engine = _native.Stages
     pairs, crowds = engine.candidates(bands, lengths, state, crowd)
     of_pivots, waiting = engine.pivots(crowds, lengths, state, width)
-    pairs, _, _ = engine.gather([pairs, of_pivots])
+    pairs = engine.gather([pairs, of_pivots])
     by_group = _tables(engine.split_ids(pairs, "later", groups))
     counts = _counts(*by_group, crowded=len(crowds))
     return (*by_group, _table(crowds), _table(waiting), counts)
 
 
+@_task
 def pivots(shared: Shared, groups: list[int], width: int, crowds: Any) -> Tables:  # noqa: ANN401
     """Find the pairs among the pivots of crowds.
 
@@ -150,6 +169,7 @@ def pivots(shared: Shared, groups: list[int], width: int, crowds: Any) -> Tables
     return (*by_group, _table(waiting), _counts(*by_group))
 
 
+@_task
 def spread(
     before: Shared,
     after: Shared,
@@ -175,6 +195,7 @@ def spread(
     return (*by_group, _counts(*by_group))
 
 
+@_task
 def gather(groups: list[int], *pairs: Any) -> Tables:  # noqa: ANN401 - as above
     """Collect the pairs whose later row is in one group, each once.
 
@@ -183,44 +204,48 @@ def gather(groups: list[int], *pairs: Any) -> Tables:  # noqa: ANN401 - as above
         pairs: The pairs of all parts.
 
     Returns:
-        For each group of the earlier row, the pairs; for each, the ids of the earlier rows; for
-        each, those of the later; counts, with the pairs of each group.
+        The pairs by the group of the earlier row; counts, with the pairs of each group.
     """
-    engine = _native.Stages
-    whole, _, _ = engine.gather(pairs)
-    split = [engine.gather([part]) for part in engine.split_ids(whole, "earlier", groups)]
-    by_group, earlier, later = (_tables(part) for part in zip(*split, strict=True))
-    counts = _counts(*by_group, *earlier, *later, pairs=[len(part) for part in by_group])
-    return (*by_group, *earlier, *later, counts)
+    whole = _native.Stages.gather(pairs)
+    by_group = _tables(_native.Stages.split_ids(whole, "earlier", groups))
+    return (*by_group, _counts(*by_group, pairs=[len(part) for part in by_group]))
 
 
-def pick(first: int, sources: Sequence[Source], *wanted: Any) -> Tables:  # noqa: ANN401 - as above
-    """Pick texts of a group of blocks, each of which is read once.
+@_task
+def pick(first: int, sources: Sequence[Source], as_earlier: int, *pairs: Any) -> Tables:  # noqa: ANN401
+    """Pick the texts of a group of blocks that pairs need; each block is read once.
 
     Args:
         first: The number of the first block.
         sources: The blocks.
-        wanted: Tables of ids.
+        as_earlier: Of so many of `pairs`, the earlier rows are in these blocks, of the others the
+            later.
+        pairs: Tables of pairs.
 
     Returns:
-        For each of `wanted`, the texts; counts.
+        For each of `pairs`, the texts; counts.
     """
-    asked = {block for ids in wanted for block in _blocks(ids)}
-    picked: list[list[Any]] = [[] for _ in wanted]
+    columns = ["earlier"] * as_earlier + ["later"] * (len(pairs) - as_earlier)
+    wanted = list(zip(pairs, columns, strict=True))
+    asked = {block for table, column in wanted for block in _blocks(table[column])}
+    picked: list[list[Any]] = [[] for _ in pairs]
     for block, source in enumerate(sources, first):
         if block in asked:
             texts = source.texts()
-            for tables, ids in zip(picked, wanted, strict=True):
-                tables.append(_table(_native.Stages.pick(texts, block, ids)))
-    nothing = pa.table({"id": pa.array([], pa.int64()), "text": pa.array([], pa.large_string())})
-    out = [_together(tables or [nothing]) for tables in picked]
+            for tables, (table, column) in zip(picked, wanted, strict=True):
+                tables.append(_table(_native.Stages.pick(texts, block, table, column)))
+    out = [_together(tables) if tables else _NO_TEXTS for tables in picked]
     return (*out, _counts(*out, rows=sum(map(len, out))))
 
 
+_NO_TEXTS = pa.table({"id": pa.array([], pa.int64()), "text": pa.array([], pa.large_string())})
+
+
 def _blocks(ids: Any) -> set[int]:  # noqa: ANN401 - as above
-    return set((ids["id"].to_numpy() >> 40).tolist())
+    return set((ids.to_numpy() >> 40).tolist())
 
 
+@_task
 def verify(options: str, pairs: Any, *texts: Any) -> Tables:  # noqa: ANN401 - as above
     """Compare the texts of pairs.
 
@@ -236,6 +261,7 @@ def verify(options: str, pairs: Any, *texts: Any) -> Tables:  # noqa: ANN401 - a
     return edges, _counts(edges)
 
 
+@_task
 def collect(*edges: Any) -> Tables:  # noqa: ANN401 - as above
     """Collect the edges whose later row is in one group.
 
@@ -249,6 +275,7 @@ def collect(*edges: Any) -> Tables:  # noqa: ANN401 - as above
     return collected, _counts(collected, edges=len(collected))
 
 
+@_task
 def assign(shared: Shared, edges: Any) -> Tables:  # noqa: ANN401 - as above
     """Find for each removed row of a group the kept one that it goes for.
 
@@ -263,6 +290,7 @@ def assign(shared: Shared, edges: Any) -> Tables:  # noqa: ANN401 - as above
     return removed, _counts(removed)
 
 
+@_task
 def resolve(groups: list[int], removed: Any, *copies: Any) -> Tables:  # noqa: ANN401 - as above
     """Find what copies go for, whose first is in one group.
 
@@ -279,6 +307,7 @@ def resolve(groups: list[int], removed: Any, *copies: Any) -> Tables:  # noqa: A
     return (*by_group, _counts(*by_group))
 
 
+@_task
 def finish(removed: Any, copies: Any, *resolved: Any) -> Tables:  # noqa: ANN401 - as above
     """Put together the duplicates of a group.
 

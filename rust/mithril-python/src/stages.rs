@@ -164,8 +164,14 @@ impl PyStages {
     }
 
     #[staticmethod]
-    fn pick(py: Python, texts: &PyTexts, block: u32, wanted: Batch) -> PyResult<PyTable> {
-        detached(py, || stages::pick(&texts.documents, block, &wanted.0)).map(PyTable::new)
+    fn pick(
+        py: Python,
+        texts: &PyTexts,
+        block: u32,
+        pairs: Batch,
+        column: &str,
+    ) -> PyResult<PyTable> {
+        detached(py, || stages::pick(&texts.documents, block, &pairs.0, column)).map(PyTable::new)
     }
 
     #[staticmethod]
@@ -224,12 +230,10 @@ impl PyStages {
         .map(PyTable::new)
     }
 
-    /// Pairs, and the ids of the earlier and of the later.
     #[staticmethod]
-    fn gather(py: Python, pairs: Vec<Batch>) -> PyResult<(PyTable, PyTable, PyTable)> {
+    fn gather(py: Python, pairs: Vec<Batch>) -> PyResult<PyTable> {
         let pairs = plain(pairs);
-        let (pairs, earlier, later) = detached(py, || stages::gather(&pairs))?;
-        Ok((PyTable::new(pairs), PyTable::new(earlier), PyTable::new(later)))
+        detached(py, || stages::gather(&pairs)).map(PyTable::new)
     }
 
     #[staticmethod]

@@ -145,27 +145,18 @@ pub fn spread(
     of_pairs(pairs)
 }
 
-/// Collects pairs, each once, in the order of the later and then of the earlier; and the ids of the earlier, and
-/// of the later, each once and ascending.
+/// Collects pairs, each once, in the order of the later and then of the earlier.
 ///
 /// # Errors
 ///
 /// [`DedupError::InvalidArgument`](crate::DedupError::InvalidArgument) for a table that is none of pairs.
-pub fn gather(pairs: &[RecordBatch]) -> Result<(RecordBatch, RecordBatch, RecordBatch)> {
+pub fn gather(pairs: &[RecordBatch]) -> Result<RecordBatch> {
     let mut all = Vec::new();
     for table in pairs {
         let rows = ids(table, "later")?.iter().zip(ids(table, "earlier")?);
         all.extend(rows.map(|(&later, &earlier)| (later, earlier)));
     }
-    let all = of_pairs(all)?;
-    let each_once = |name: &str| {
-        let mut once = ids(&all, name)?.to_vec();
-        once.sort_unstable();
-        once.dedup();
-        batch([("id", of_ids(once))])
-    };
-    let (earlier, later) = (each_once("earlier")?, each_once("later")?);
-    Ok((all, earlier, later))
+    of_pairs(all)
 }
 
 /// The group of the block of an id, `groups` being the first block of each.

@@ -7,9 +7,7 @@ use crate::control::Control;
 use crate::documents::Documents;
 use crate::error::{DedupError, Result};
 use crate::options::DedupOptions;
-use arrow::array::{
-    ArrayRef, FixedSizeBinaryArray, Int64Array, LargeStringBuilder, RecordBatch, UInt64Array,
-};
+use arrow::array::{ArrayRef, FixedSizeBinaryArray, LargeStringBuilder, RecordBatch, UInt64Array};
 use mithril_core::{Blake3Hash, HashFunction, MinHashSignature, MinHasher};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -114,8 +112,8 @@ pub fn sign(
 
     let banding = options.banding()?;
     let hasher = MinHasher::try_with_seed(options.permutations, options.seed)?;
-    let mut hashes = zeros(distinct.len(), banding.bands)?;
-    let places = Places { signatures: None, bands: Some((banding, &mut hashes)) };
+    let mut band_hashes = zeros(distinct.len(), banding.bands)?;
+    let places = Places { signatures: None, bands: Some((banding, &mut band_hashes)) };
     column::sketch(&hasher, documents, &distinct, options.shingling, places, control)?;
 
     let mut digest_parts: Vec<Vec<(Digest, i64)>> = vec![Vec::new(); parts];
@@ -126,7 +124,7 @@ pub fn sign(
         }
     }
     let mut band_parts: Vec<Vec<(u64, i64)>> = vec![Vec::new(); parts];
-    for (hashes, &row) in hashes.chunks_exact(banding.bands.max(1)).zip(&distinct) {
+    for (hashes, &row) in band_hashes.chunks_exact(banding.bands.max(1)).zip(&distinct) {
         if hashes.iter().all(|&hash| hash == MinHashSignature::EMPTY) {
             continue;
         }
@@ -166,12 +164,12 @@ fn of_bands(rows: Vec<(u64, i64)>) -> Result<RecordBatch> {
     batch([("band", Arc::new(UInt64Array::from(bands)) as ArrayRef), ("id", of_ids(ids))])
 }
 
-/// The texts of the rows of a block among `wanted`, a table with their ids: the table of texts.
+/// The texts of a block that pairs need: of the rows in one of their columns, `later` or `earlier`, each once.
 ///
 /// # Errors
 ///
-/// [`DedupError::InvalidArgument`] for a table that is none, and for a row that the block does not have: it is not
-/// what it was when it was signed.
+/// [`DedupError::InvalidArgument`] for a table without that column, and for a row that the block does not have: it
+/// is not what it was when it was signed.
 ///
 /// ```
 /// use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
@@ -180,26 +178,35 @@ fn of_bands(rows: Vec<(u64, i64)>) -> Result<RecordBatch> {
 ///
 /// let column: ArrayRef = Arc::new(StringArray::from(vec!["one text", "another"]));
 /// let documents = Documents::try_from_chunks([column])?;
-/// let wanted: ArrayRef = Arc::new(Int64Array::from(vec![stages::id_of(3, 1), stages::id_of(4, 0)]));
-/// let wanted = RecordBatch::try_from_iter([("id", wanted)])?;
-/// assert_eq!(stages::pick(&documents, 3, &wanted)?.num_rows(), 1);
+/// let ids = |ids: Vec<i64>| Arc::new(Int64Array::from(ids)) as ArrayRef;
+/// let row = |block, row| stages::id_of(block, row);
+/// let pairs = RecordBatch::try_from_iter([
+///     ("later", ids(vec![row(4, 0), row(4, 1)])),
+///     ("earlier", ids(vec![row(3, 1), row(3, 1)])),
+/// ])?;
+/// assert_eq!(stages::pick(&documents, 3, &pairs, "earlier")?.num_rows(), 1);
+/// assert_eq!(stages::pick(&documents, 4, &pairs, "later")?.num_rows(), 2);
 /// # Ok::<(), mithril_dedup::DedupError>(())
 /// ```
-pub fn pick(documents: &Documents, block: u32, wanted: &RecordBatch) -> Result<RecordBatch> {
-    let mut picked = Vec::new();
+pub fn pick(
+    documents: &Documents,
+    block: u32,
+    pairs: &RecordBatch,
+    column: &str,
+) -> Result<RecordBatch> {
+    let wanted = ids(pairs, column)?.iter().copied();
+    let mut wanted: Vec<i64> = wanted.filter(|&id| block_of(id) == block).collect();
+    wanted.sort_unstable();
+    wanted.dedup();
     let mut texts = LargeStringBuilder::new();
-    for &id in ids(wanted, "id")?.iter().filter(|&&id| block_of(id) == block) {
+    for &id in &wanted {
         let text = documents.text(row_of(id)).ok_or_else(|| {
             DedupError::InvalidArgument(format!(
                 "block {block} has no text in row {} any more: it has changed since it was signed",
                 row_of(id)
             ))
         })?;
-        picked.push(id);
         texts.append_value(text);
     }
-    batch([
-        ("id", Arc::new(Int64Array::from(picked)) as ArrayRef),
-        ("text", Arc::new(texts.finish())),
-    ])
+    batch([("id", of_ids(wanted)), ("text", Arc::new(texts.finish()) as ArrayRef)])
 }

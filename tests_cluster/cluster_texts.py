@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gzip
+import itertools
 import random
 import sysconfig
 from pathlib import Path
@@ -17,6 +18,7 @@ import mithril
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mithril.cluster.options import Options
     from mithril.cluster.result import ClusterResult
 
 Rows = list[tuple[int, int, float, bool]]
@@ -27,16 +29,16 @@ class Corpus(NamedTuple):
     """Texts, and the options that they are compared by."""
 
     texts: list[str | None]
-    options: dict[str, Any]
+    options: Options
 
 
 def _paragraphs() -> list[str]:
-    """Those of Python's standard library, and the entries of Debian's changelogs if there are any."""
+    """Those of Python's standard library, and the entries of changelogs if there are any."""
     library = Path(sysconfig.get_path("stdlib"))
     files = [path for path in library.rglob("*.py") if "site-packages" not in path.parts]
     texts = [path.read_text(encoding="utf-8", errors="ignore") for path in sorted(files)]
-    for path in sorted(Path("/usr/share/doc").glob("*/changelog*.gz")):
-        texts.append(gzip.decompress(path.read_bytes()).decode("utf-8", errors="ignore"))
+    logs = sorted(Path("/usr/share/doc").glob("*/changelog*.gz"))
+    texts += [gzip.decompress(log.read_bytes()).decode("utf-8", errors="ignore") for log in logs]
     return [part for text in texts for part in text.split("\n\n") if part]
 
 
@@ -103,7 +105,7 @@ def table(texts: Sequence[str | None], start: int, end: int) -> Any:
 def write(name: str, folder: Path) -> None:
     texts = corpus(name).texts
     ends = bounds(len(texts))
-    for file, (start, end) in enumerate(zip(ends, ends[1:], strict=False)):
+    for file, (start, end) in enumerate(itertools.pairwise(ends)):
         pq.write_table(table(texts, start, end), folder / f"{file}.parquet")
 
 
