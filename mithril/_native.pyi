@@ -143,16 +143,27 @@ class Stages:
     def find_copies(digests: Sequence[object]) -> Table: ...
     @staticmethod
     def candidates(
-        bands: Sequence[object], lengths: Sequence[int], state: object, crowd: int
+        bands: Sequence[object], lengths: Sequence[int], state: object, limits: tuple[int, int]
     ) -> tuple[Table, Table]: ...
     @staticmethod
     def pivots(
-        crowds: object, lengths: Sequence[int], state: object, width: int
+        crowds: object, lengths: Sequence[int], state: object, limits: tuple[int, int]
     ) -> tuple[Table, Table]: ...
     @staticmethod
     def spread(
-        crowds: object, lengths: Sequence[int], states: tuple[object, object], width: int
+        crowds: object,
+        lengths: Sequence[int],
+        states: tuple[object, object],
+        limits: tuple[int, int],
+        part: tuple[int, int],
     ) -> Table: ...
+    @staticmethod
+    def spread_size(
+        crowds: object,
+        lengths: Sequence[int],
+        states: tuple[object, object],
+        limits: tuple[int, int],
+    ) -> int: ...
     @staticmethod
     def gather(pairs: Sequence[object]) -> Table: ...
     @staticmethod

@@ -15,6 +15,7 @@ PHASES = {
     "find_copies",
     "candidates",
     "pivots",
+    "measure",
     "spread",
     "gather",
     "pick",

@@ -79,6 +79,7 @@ SETTINGS = st.fixed_dictionaries(
         "groups": st.integers(1, 6),
         "crowd": st.sampled_from([1, 2, 5, 64]),
         "pivots": st.sampled_from([1, 2, 32]),
+        "max_task_pairs": st.sampled_from([1, 20, 1_000_000]),
         "max_driver_edges": st.sampled_from([0, 1_000_000]),
     }
 )
@@ -154,6 +155,10 @@ def test_unlike_rows_of_one_bucket_take_few_rounds() -> None:
     rows, result = in_stages(texts, 4, Settings(pivots=4), **options)
     assert rows == at_once(texts, **options) == []
     assert 1 < result.report.rounds < 9
+    # As many as there is room for at a time, and no more.
+    limited, result = in_stages(texts, 4, Settings(max_task_pairs=3_000), **options)
+    assert limited == []
+    assert result.report.rounds > 9
 
 
 def test_a_chain_over_all_blocks_removes_only_direct_matches() -> None:

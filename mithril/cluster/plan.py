@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,7 +12,7 @@ from mithril import _native
 from mithril.cluster import stages
 from mithril.cluster.options import Settings, engine_options
 from mithril.cluster.report import ClusterReport
-from mithril.cluster.stages import Shared
+from mithril.cluster.stages import Limits, Shared
 from mithril.exceptions import of_kind
 from mithril.report import Banding
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 CROWD = 64
 PIVOTS = 32
 MAX_DRIVER_EDGES = 20_000_000
+MAX_TASK_PAIRS = 16_000_000
 # What tasks leave for others is in as many pieces as the square of it, whose references are on the
 # driver; and pieces that are too small are there too (100 kB in Ray).
 MAX_GROUPS = 256
@@ -79,11 +81,14 @@ class _Run:
             message = "there is no block of rows"
             raise of_kind("invalid_argument", message)
         wanted = settings.get("groups", min(2 * max(runner.parallelism, 1), MAX_GROUPS))
-        self.crowd = settings.get("crowd", CROWD)
-        self.pivots = settings.get("pivots", PIVOTS)
+        self.limits = Limits(
+            settings.get("crowd", CROWD),
+            settings.get("pivots", PIVOTS),
+            settings.get("max_task_pairs", MAX_TASK_PAIRS),
+        )
         self.budget = settings.get("max_driver_edges", MAX_DRIVER_EDGES)
-        if min(wanted, self.crowd, self.pivots) < 1:
-            message = "groups, crowd and pivots are at least 1"
+        if min(wanted, *self.limits) < 1:
+            message = "groups, crowd, pivots and max_task_pairs are at least 1"
             raise of_kind("invalid_argument", message)
         self.runner = runner
         self.sources = sources
@@ -167,13 +172,14 @@ class _Run:
         self, bands: list[list[Any]], lengths: list[int], decisions: _native.Decisions
     ) -> list[Any]:
         """Decide about all rows; return the verified pairs by the group of the later."""
-        count, width = len(self.groups), self.pivots
+        count, limits = len(self.groups), self.limits
 
         def share() -> Any:  # noqa: ANN401 - a runner's own
             return self.runner.share(Shared(lengths, pa.table(decisions.state())))
 
         shared = share()
-        calls = [(shared, self.groups, self.crowd, width, *of_part) for of_part in bands]
+        calls: list[tuple[Any, ...]]
+        calls = [(shared, self.groups, limits, *of_part) for of_part in bands]
         found = self._run(stages.candidates, calls, count + 3)
         crowds = [part[count] for part in found if part[-1]["crowded"] > 0]
         self._wait([part[count + 1] for part in found], decisions)
@@ -183,15 +189,20 @@ class _Run:
         while crowds:
             self.rounds += 1
             before, shared = shared, share()
-            calls = [(before, shared, self.groups, width, crowd) for crowd in crowds]
-            edges = self._compare(self._run(stages.spread, calls, count + 1), edges)
+            calls = [(before, shared, limits, crowd) for crowd in crowds]
+            most = max(counts["pairs"] for (counts,) in self._run(stages.measure, calls, 1))
+            slices = max(1, math.ceil(most / limits.pairs))
+            for slice_ in range(slices):
+                part = (slice_, slices)
+                calls = [(before, shared, self.groups, limits, part, crowd) for crowd in crowds]
+                edges = self._compare(self._run(stages.spread, calls, count + 1), edges)
             self._settle(edges, decisions, may_keep=False)
             if decisions.open() == 0:
                 break
-            width *= 2
+            limits = limits._replace(pivots=2 * limits.pivots)
             decisions.wait_no_more()
             shared = share()
-            calls = [(shared, self.groups, width, crowd) for crowd in crowds]
+            calls = [(shared, self.groups, limits, crowd) for crowd in crowds]
             found = self._run(stages.pivots, calls, count + 2)
             self._wait([part[count] for part in found], decisions)
             edges = self._compare(found, edges)

@@ -37,6 +37,17 @@ class Shared(NamedTuple):
     """The table of states: two bits a row."""
 
 
+class Limits(NamedTuple):
+    """How much is compared at a time."""
+
+    crowd: int
+    """Buckets of more members are crowds."""
+    pivots: int
+    """So many undecided rows of each crowd are pivots."""
+    pairs: int
+    """A task finds about so many pairs at most: if need be, there are more crowds or less pivots."""
+
+
 @functools.lru_cache(maxsize=8)
 def _engine(options: str) -> _native.Stages:
     return _native.Stages(options)
@@ -125,8 +136,7 @@ def find_copies(groups: list[int], *digests: Any) -> Tables:  # noqa: ANN401 - a
 def candidates(
     shared: Shared,
     groups: list[int],
-    crowd: int,
-    width: int,
+    limits: Limits,
     *bands: Any,  # noqa: ANN401 - as above
 ) -> Tables:
     """Find the candidate pairs among the bands of a part.
@@ -134,8 +144,7 @@ def candidates(
     Args:
         shared: What was decided so far: copies are removed.
         groups: The first block of each group.
-        crowd: Buckets of more members are crowds.
-        width: How many pivots the first round has.
+        limits: Those of the first round.
         bands: The tables of bands of this part.
 
     Returns:
@@ -143,8 +152,8 @@ def candidates(
     """
     lengths, state = shared
     engine = _native.Stages
-    pairs, crowds = engine.candidates(bands, lengths, state, crowd)
-    of_pivots, waiting = engine.pivots(crowds, lengths, state, width)
+    pairs, crowds = engine.candidates(bands, lengths, state, (limits.crowd, limits.pairs))
+    of_pivots, waiting = engine.pivots(crowds, lengths, state, (limits.pivots, limits.pairs))
     pairs = engine.gather([pairs, of_pivots])
     by_group = _tables(engine.split_ids(pairs, "later", groups))
     counts = _counts(*by_group, crowded=len(crowds))
@@ -152,29 +161,31 @@ def candidates(
 
 
 @_task
-def pivots(shared: Shared, groups: list[int], width: int, crowds: Any) -> Tables:  # noqa: ANN401
+def pivots(shared: Shared, groups: list[int], limits: Limits, crowds: Any) -> Tables:  # noqa: ANN401
     """Find the pairs among the pivots of crowds.
 
     Args:
         shared: What was decided so far.
         groups: The first block of each group.
-        width: How many undecided rows of each crowd are pivots.
+        limits: Those of the round.
         crowds: The crowds of a part.
 
     Returns:
         The pairs by the group of the later, the ids of rows that wait, counts.
     """
+    width = (limits.pivots, limits.pairs)
     pairs, waiting = _native.Stages.pivots(crowds, shared.lengths, shared.state, width)
     by_group = _tables(_native.Stages.split_ids(pairs, "later", groups))
     return (*by_group, _table(waiting), _counts(*by_group))
 
 
 @_task
-def spread(
+def spread(  # noqa: PLR0917 - calls of tasks have no names
     before: Shared,
     after: Shared,
     groups: list[int],
-    width: int,
+    limits: Limits,
+    part: tuple[int, int],
     crowds: Any,  # noqa: ANN401 - as above
 ) -> Tables:
     """Find the pairs of what was kept in crowds with all that comes after it there.
@@ -183,16 +194,35 @@ def spread(
         before: What was decided when pivots were chosen.
         after: What is decided now.
         groups: The first block of each group.
-        width: How many pivots there were.
+        limits: Those of the round.
+        part: Which of how many slices of the pairs is wanted.
         crowds: The crowds of a part.
 
     Returns:
         The pairs by the group of the later, counts.
     """
-    states = (before.state, after.state)
-    pairs = _native.Stages.spread(crowds, before.lengths, states, width)
+    states, width = (before.state, after.state), (limits.pivots, limits.pairs)
+    pairs = _native.Stages.spread(crowds, before.lengths, states, width, part)
     by_group = _tables(_native.Stages.split_ids(pairs, "later", groups))
     return (*by_group, _counts(*by_group))
+
+
+@_task
+def measure(before: Shared, after: Shared, limits: Limits, crowds: Any) -> Tables:  # noqa: ANN401
+    """Count the pairs that `spread` will find.
+
+    Args:
+        before: What was decided when pivots were chosen.
+        after: What is decided now.
+        limits: Those of the round.
+        crowds: The crowds of a part.
+
+    Returns:
+        Counts, with ``pairs``.
+    """
+    states, width = (before.state, after.state), (limits.pivots, limits.pairs)
+    size = _native.Stages.spread_size(crowds, before.lengths, states, width)
+    return (_counts(pairs=size),)
 
 
 @_task

@@ -49,6 +49,13 @@ fn tables(batches: Vec<RecordBatch>) -> Vec<PyTable> {
     batches.into_iter().map(PyTable::new).collect()
 }
 
+/// Two states of the same rows.
+fn both(lengths: Vec<usize>, states: &(Batch, Batch)) -> mithril_dedup::Result<(State, State)> {
+    let rows = Rows::new(lengths);
+    let before = State::try_new(rows.clone(), &states.0.0)?;
+    Ok((before, State::try_new(rows, &states.1.0)?))
+}
+
 /// Does the work without the GIL.
 fn detached<T: Send>(
     py: Python,
@@ -187,12 +194,12 @@ impl PyStages {
         bands: Vec<Batch>,
         lengths: Vec<usize>,
         state: Batch,
-        crowd: usize,
+        limits: (usize, usize),
     ) -> PyResult<(PyTable, PyTable)> {
         let bands = plain(bands);
         let (pairs, crowds) = detached(py, || {
             let state = State::try_new(Rows::new(lengths), &state.0)?;
-            stages::candidates(&bands, &state, crowd)
+            stages::candidates(&bands, &state, limits.0, limits.1)
         })?;
         Ok((PyTable::new(pairs), PyTable::new(crowds)))
     }
@@ -204,11 +211,11 @@ impl PyStages {
         crowds: Batch,
         lengths: Vec<usize>,
         state: Batch,
-        width: usize,
+        limits: (usize, usize),
     ) -> PyResult<(PyTable, PyTable)> {
         let (pairs, waiting) = detached(py, || {
             let state = State::try_new(Rows::new(lengths), &state.0)?;
-            stages::pivots(&crowds.0, &state, width)
+            stages::pivots(&crowds.0, &state, limits)
         })?;
         Ok((PyTable::new(pairs), PyTable::new(waiting)))
     }
@@ -220,14 +227,28 @@ impl PyStages {
         crowds: Batch,
         lengths: Vec<usize>,
         states: (Batch, Batch),
-        width: usize,
+        limits: (usize, usize),
+        part: (usize, usize),
     ) -> PyResult<PyTable> {
         detached(py, || {
-            let rows = Rows::new(lengths);
-            let before = State::try_new(rows.clone(), &states.0.0)?;
-            stages::spread(&crowds.0, &before, &State::try_new(rows, &states.1.0)?, width)
+            let (before, after) = both(lengths, &states)?;
+            stages::spread(&crowds.0, (&before, &after), limits, part)
         })
         .map(PyTable::new)
+    }
+
+    #[staticmethod]
+    fn spread_size(
+        py: Python,
+        crowds: Batch,
+        lengths: Vec<usize>,
+        states: (Batch, Batch),
+        limits: (usize, usize),
+    ) -> PyResult<usize> {
+        detached(py, || {
+            let (before, after) = both(lengths, &states)?;
+            stages::spread_size(&crowds.0, (&before, &after), limits)
+        })
     }
 
     #[staticmethod]

@@ -1,15 +1,16 @@
 //! From equal bands to the pairs that are to be compared.
 
 use super::decide::State;
-use super::rows::block_of;
+use super::rows::{block_of, row_of};
 use super::tables::{batch, deal, ids, of_ids, of_pairs, values};
 use crate::error::Result;
 use arrow::array::{ArrayRef, RecordBatch, UInt64Array};
 use arrow::datatypes::UInt64Type;
 use std::sync::Arc;
 
-/// The pairs of a part of the bands of all blocks, and the crowds: buckets of more than `crowd` members, which are
-/// left as they are. Rows that `state` says to be removed are in no bucket.
+/// The pairs of a part of the bands of all blocks, and the crowds: buckets of more than `crowd` members, or of fewer
+/// where there would be more pairs than `most`, which are left as they are. Rows that `state` says to be removed are
+/// in no bucket.
 ///
 /// # Errors
 ///
@@ -26,7 +27,7 @@ use std::sync::Arc;
 /// let bands = RecordBatch::try_from_iter([("band", band), ("id", id)])?;
 /// let decisions = Decisions::new(Rows::new([3]));
 /// let state = decisions.state()?;
-/// let (pairs, crowds) = candidates(&[bands], &state, 2)?;
+/// let (pairs, crowds) = candidates(&[bands], &state, 2, 1000)?;
 /// assert_eq!((pairs.num_rows(), crowds.num_rows()), (1, 3));
 /// # Ok::<(), mithril_dedup::DedupError>(())
 /// ```
@@ -34,6 +35,7 @@ pub fn candidates(
     bands: &[RecordBatch],
     state: &State,
     crowd: usize,
+    most: usize,
 ) -> Result<(RecordBatch, RecordBatch)> {
     let mut members: Vec<(u64, i64)> = Vec::new();
     for table in bands {
@@ -46,9 +48,15 @@ pub fn candidates(
     }
     members.sort_unstable();
     members.dedup();
+    let mut sizes = Vec::new();
+    let buckets = || members.chunk_by(|one, two| one.0 == two.0);
+    sizes.extend(buckets().map(<[_]>::len).filter(|size| (2..=crowd).contains(size)));
+    let crowd = halved(crowd, most, |crowd| {
+        sizes.iter().filter(|&&size| size <= crowd).map(|&size| pairs_of(size)).sum()
+    });
     let mut pairs = Vec::new();
     let (mut bands, mut ids) = (Vec::new(), Vec::new());
-    for bucket in members.chunk_by(|one, two| one.0 == two.0) {
+    for bucket in buckets() {
         let of_bucket = bucket.iter().map(|member| member.1);
         if bucket.len() > crowd {
             bands.extend(bucket.iter().map(|member| member.0));
@@ -61,6 +69,35 @@ pub fn candidates(
     let crowds =
         batch([("band", Arc::new(UInt64Array::from(bands)) as ArrayRef), ("id", of_ids(ids))])?;
     Ok((of_pairs(pairs)?, crowds))
+}
+
+fn pairs_of(size: usize) -> usize {
+    size * size.saturating_sub(1) / 2
+}
+
+/// The number, halved until there are at most so many pairs for it.
+fn halved(mut number: usize, most: usize, pairs: impl Fn(usize) -> usize) -> usize {
+    while number > 1 && pairs(number) > most {
+        number /= 2;
+    }
+    number
+}
+
+/// How many undecided rows of each crowd are pivots: `width`, or fewer where there would be more pairs than `most`.
+fn pivots_of(crowds: &RecordBatch, state: &State, (width, most): (usize, usize)) -> Result<usize> {
+    let mut sizes = Vec::new();
+    for bucket in buckets(crowds)? {
+        let mut open = 0;
+        for &id in bucket {
+            open += usize::from(state.is_open(id)?);
+            if open == width {
+                break;
+            }
+        }
+        sizes.push(open);
+    }
+    let pairs = |width| sizes.iter().map(|&open| pairs_of(open.min(width))).sum();
+    Ok(halved(width, most, pairs))
 }
 
 /// Adds each two of the ids, which are ascending, as the later and the earlier.
@@ -82,8 +119,8 @@ fn buckets(crowds: &RecordBatch) -> Result<impl Iterator<Item = &[i64]>> {
     }))
 }
 
-/// The pairs among the pivots of each crowd, its first `width` undecided rows, and the ids of the other undecided
-/// rows, which have to wait.
+/// The pairs among the pivots of each crowd, its first `width` undecided rows or fewer where there would be more pairs
+/// than `most`; and the ids of the other undecided rows, which have to wait.
 ///
 /// # Errors
 ///
@@ -91,8 +128,9 @@ fn buckets(crowds: &RecordBatch) -> Result<impl Iterator<Item = &[i64]>> {
 pub fn pivots(
     crowds: &RecordBatch,
     state: &State,
-    width: usize,
+    (width, most): (usize, usize),
 ) -> Result<(RecordBatch, RecordBatch)> {
+    let width = pivots_of(crowds, state, (width, most))?;
     let (mut pairs, mut waiting) = (Vec::new(), Vec::new());
     for bucket in buckets(crowds)? {
         let mut first = Vec::new();
@@ -114,7 +152,8 @@ pub fn pivots(
 }
 
 /// The pairs of every row that was undecided `before` and is kept `after` with each that comes after it in its
-/// crowds, but for those of two pivots, which [`pivots`] of this width gave before.
+/// crowds, but for those of two pivots, which [`pivots`] of the same arguments gave before. Of `slices` that are
+/// about alike, it gives one.
 ///
 /// Removed rows are among them: what is kept by now may be more like them than what they went for.
 ///
@@ -123,11 +162,43 @@ pub fn pivots(
 /// As [`candidates`].
 pub fn spread(
     crowds: &RecordBatch,
-    before: &State,
-    after: &State,
-    width: usize,
+    (before, after): (&State, &State),
+    (width, most): (usize, usize),
+    (slice, slices): (usize, usize),
 ) -> Result<RecordBatch> {
+    let width = pivots_of(crowds, before, (width, most))?;
     let mut pairs = Vec::new();
+    for_each_to_compare(crowds, (before, after), width, |id, kept| {
+        if row_of(id) % slices.max(1) == slice {
+            pairs.extend(kept.iter().map(|&earlier| (id, earlier)));
+        }
+    })?;
+    of_pairs(pairs)
+}
+
+/// How many pairs [`spread`] gives over all slices, those that are in two crowds counted twice.
+///
+/// # Errors
+///
+/// As [`candidates`].
+pub fn spread_size(
+    crowds: &RecordBatch,
+    (before, after): (&State, &State),
+    (width, most): (usize, usize),
+) -> Result<usize> {
+    let width = pivots_of(crowds, before, (width, most))?;
+    let mut size = 0;
+    for_each_to_compare(crowds, (before, after), width, |_, kept| size += kept.len())?;
+    Ok(size)
+}
+
+/// Calls `visit` with the rows that are to be compared with what was kept before them in a crowd, and these.
+fn for_each_to_compare(
+    crowds: &RecordBatch,
+    (before, after): (&State, &State),
+    width: usize,
+    mut visit: impl FnMut(i64, &[i64]),
+) -> Result<()> {
     for bucket in buckets(crowds)? {
         let (mut kept, mut pivots) = (Vec::new(), 0);
         for &id in bucket {
@@ -135,14 +206,14 @@ pub fn spread(
             if is_pivot {
                 pivots += 1;
             } else if !before.is_kept(id)? {
-                pairs.extend(kept.iter().map(|&earlier| (id, earlier)));
+                visit(id, &kept);
             }
             if is_pivot && after.is_kept(id)? {
                 kept.push(id);
             }
         }
     }
-    of_pairs(pairs)
+    Ok(())
 }
 
 /// Collects pairs, each once, in the order of the later and then of the earlier.

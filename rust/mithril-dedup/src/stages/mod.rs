@@ -33,7 +33,8 @@
 //!
 //! A row is kept only when all before it that it shares a bucket with are decided, or were compared with it: the
 //! outcome is that of deciding one after the other. Every round decides at least the first undecided row, and once
-//! there are as many pivots as a bucket has members, all of it: the number of rounds is logarithmic.
+//! there are as many pivots as a bucket has undecided members, all of it: the number of rounds is logarithmic, as long
+//! as a task has room for the pairs of so many.
 
 mod candidates;
 mod copies;
@@ -43,7 +44,7 @@ mod sign;
 mod tables;
 mod verify;
 
-pub use candidates::{candidates, gather, pivots, split_ids, spread};
+pub use candidates::{candidates, gather, pivots, split_ids, spread, spread_size};
 pub use copies::{find_copies, finish, resolve};
 pub use decide::{Decisions, State, assign, gather_edges};
 pub use rows::{MAX_BLOCKS, ROW_BITS, Rows, id_of};
