@@ -30,7 +30,7 @@ as_maturin = $(if $(pyo3_config),PYO3_BUILD_EXTENSION_MODULE=1 PYO3_CONFIG_FILE=
 	print("%s-%d.%d-%dbit" % (sys.implementation.name, *sys.version_info[:2], 64 if sys.maxsize > 2**32 else 32))'))
 
 .PHONY: help build demo test test-rust test-package test-python test-cluster test-datasets test-torch package fuzz soak \
-	extension lint api deny format bench bench-codecs bench-crowd bench-dedup bench-compression bench-index \
+	extension lint api deny format bench bench-cluster bench-codecs bench-crowd bench-dedup bench-compression bench-index \
 	bench-minhash bench-storage clean
 
 help: ## list the targets
@@ -123,6 +123,9 @@ bench: bench-codecs bench-storage ## time hashing, compression and stores beside
 
 bench-codecs: $(VENV)/.built $(VENV)/.bench ## time hashing and compression beside other packages (ARGUMENTS=--quick tries it)
 	$(BIN)/python benchmarks/bench_codecs.py $(ARGUMENTS)
+
+bench-cluster: $(VENV)/.built $(VENV)-cluster/.tools ## measure what deduplication on Ray costs a document, in processor time and bytes
+	PYTHONPATH=$(CURDIR) $(VENV)-cluster/bin/python benchmarks/bench_cluster.py $(ARGUMENTS)
 
 bench-index: ## time an index of a million documents: adding, asking, saving, opening
 	cargo bench --locked --package mithril-dedup --bench index

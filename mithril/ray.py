@@ -40,7 +40,15 @@ else:
 # Tasks are pure, and a worker that dies is often one of many that a machine took with it.
 MAX_RETRIES = 8
 
-_guarded = ray.remote(num_cpus=1)(guarded)
+
+def _guarded_one(task: Callable[..., tuple[Any, ...]], *arguments: Any) -> Any:  # noqa: ANN401
+    """Run a task of one value, which Ray takes for the value and not for a tuple of it."""
+    (value,) = guarded(task, 1, *arguments)
+    return value
+
+
+_of_one = ray.remote(num_cpus=1)(_guarded_one)
+_of_many = ray.remote(num_cpus=1)(guarded)
 
 
 class RayRunner:
@@ -66,9 +74,11 @@ class RayRunner:
         returns: int,
     ) -> list[list[Any]]:
         """Run a task for each of `calls`; references come back at once."""
-        remote = _guarded.options(
-            name=task.__name__, num_returns=returns, max_retries=self._max_retries
-        )
+        options = {"name": task.__name__, "max_retries": self._max_retries}
+        if returns == 1:
+            remote = _of_one.options(**options)
+            return [[remote.remote(task, *call)] for call in calls]
+        remote = _of_many.options(num_returns=returns, **options)
         return [remote.remote(task, returns, *call) for call in calls]
 
     def share(self, value: object) -> Any:  # noqa: ANN401 - an ObjectRef

@@ -19,6 +19,7 @@ PHASES = {
     "spread",
     "gather",
     "pick",
+    "select",
     "verify",
     "collect",
     "assign",

@@ -102,6 +102,8 @@ class _Run:
         self.seconds: dict[str, float] = {}
         self.cpu_seconds: dict[str, float] = {}
         self.processes: set[int] = set()
+        # The texts of the rows of crowds, by group.
+        self.held: dict[int, Any] = {}
         self.pairs = self.rounds = self.edge_count = 0
 
     def outcome(self) -> Outcome:
@@ -180,11 +182,15 @@ class _Run:
         shared = share()
         calls: list[tuple[Any, ...]]
         calls = [(shared, self.groups, limits, *of_part) for of_part in bands]
-        found = self._run(stages.candidates, calls, count + 3)
-        crowds = [part[count] for part in found if part[-1]["crowded"] > 0]
-        self._wait([part[count + 1] for part in found], decisions)
+        found = self._run(stages.candidates, calls, 2 * count + 3)
+        crowds = [part[2 * count] for part in found if any(part[-1]["crowded"])]
+        self._wait([part[2 * count + 1] for part in found], decisions)
+        members = [
+            [part[count + group] for part in found if part[-1]["crowded"][group]]
+            for group in range(count)
+        ]
         edges = [one[0] for one in self._run(stages.collect, [()] * count, 2)]
-        edges = self._compare(found, edges)
+        edges = self._compare(found, edges, members)
         self._settle(edges, decisions, may_keep=True)
         while crowds:
             self.rounds += 1
@@ -214,8 +220,17 @@ class _Run:
         for table in tables:
             decisions.wait(*self.runner.get([table]))
 
-    def _compare(self, pairs: list[list[Any]], edges: list[Any]) -> list[Any]:
-        """Verify the pairs of all parts; return edges with what was found."""
+    def _compare(
+        self,
+        pairs: list[list[Any]],
+        edges: list[Any],
+        members: list[list[Any]] | None = None,
+    ) -> list[Any]:
+        """Verify the pairs of all parts; return edges with what was found.
+
+        At first `members` has the ids of the rows of crowds, by group: later on only those are
+        compared, and no block is read any more.
+        """
         count = len(self.groups)
         groups = range(count)
         calls = [(self.groups, *(part[group] for part in pairs)) for group in groups]
@@ -229,13 +244,25 @@ class _Run:
         ]
         self.pairs += sum(sum(one[-1]["pairs"]) for one in gathered)
         # The texts of a group go to units where its rows are the earlier ones, and the later.
-        calls, picking = [], sorted({group for unit in units for group in unit})
-        for group in picking:
+        calls, picking = [], {group for unit in units for group in unit}
+        if members is not None:
+            picking.update(group for group in groups if members[group])
+        for group in sorted(picking):
             first, end = self.groups[group], self.ends[group]
             as_earlier = [gathered[later][group] for later in groups[group:]]
             as_later = gathered[group][: group + 1]
-            calls.append((first, self.sources[first:end], len(as_earlier), *as_earlier, *as_later))
-        picked = dict(zip(picking, self._run(stages.pick, calls, count + 2), strict=True))
+            tables = ((len(as_earlier), len(as_later)), *as_earlier, *as_later)
+            if members is None:
+                calls.append((self.held[group], *tables))
+            else:
+                calls.append((first, self.sources[first:end], *tables, *members[group]))
+        if members is None:
+            found = self._run(stages.select, calls, count + 2)
+        else:
+            found = self._run(stages.pick, calls, count + 3)
+        picked = dict(zip(sorted(picking), found, strict=True))
+        if members is not None:
+            self.held = {group: texts[count + 1] for group, texts in picked.items()}
         calls = [
             (
                 self.options,
@@ -247,12 +274,12 @@ class _Run:
         ]
         new: list[list[Any]] = [[] for _ in groups]
         verified = self._run(stages.verify, calls, 2)
-        for (_, later), (found, _) in zip(units, verified, strict=True):
-            new[later].append(found)
+        for (_, later), (of_unit, _) in zip(units, verified, strict=True):
+            new[later].append(of_unit)
         calls = [(edges[group], *new[group]) for group in groups]
         collected = self._run(stages.collect, calls, 2)
         self.edge_count = sum(counts["edges"] for _, counts in collected)
-        return [found for found, _ in collected]
+        return [of_group for of_group, _ in collected]
 
     def _settle(self, edges: list[Any], decisions: _native.Decisions, *, may_keep: bool) -> None:
         """Decide what can be decided, one group after the other."""

@@ -45,7 +45,7 @@ class Limits(NamedTuple):
     pivots: int
     """So many undecided rows of each crowd are pivots."""
     pairs: int
-    """A task finds about so many pairs at most: if need be, there are more crowds or less pivots."""
+    """A task finds about so many pairs at most, if need be with more crowds, or less pivots."""
 
 
 @functools.lru_cache(maxsize=8)
@@ -148,7 +148,8 @@ def candidates(
         bands: The tables of bands of this part.
 
     Returns:
-        The pairs by the group of the later, the crowds, the ids of rows that wait, counts.
+        The pairs by the group of the later, the ids of rows in crowds by group, the crowds, the ids
+        of rows that wait, counts.
     """
     lengths, state = shared
     engine = _native.Stages
@@ -156,8 +157,10 @@ def candidates(
     of_pivots, waiting = engine.pivots(crowds, lengths, state, (limits.pivots, limits.pairs))
     pairs = engine.gather([pairs, of_pivots])
     by_group = _tables(engine.split_ids(pairs, "later", groups))
-    counts = _counts(*by_group, crowded=len(crowds))
-    return (*by_group, _table(crowds), _table(waiting), counts)
+    crowd = _table(crowds)
+    members = _tables(engine.split_ids(crowd.select(["id"]), "id", groups))
+    counts = _counts(*by_group, crowd, *members, crowded=[len(ids) for ids in members])
+    return (*by_group, *members, crowd, _table(waiting), counts)
 
 
 @_task
@@ -242,30 +245,62 @@ def gather(groups: list[int], *pairs: Any) -> Tables:  # noqa: ANN401 - as above
 
 
 @_task
-def pick(first: int, sources: Sequence[Source], as_earlier: int, *pairs: Any) -> Tables:  # noqa: ANN401
-    """Pick the texts of a group of blocks that pairs need; each block is read once.
+def pick(
+    first: int,
+    sources: Sequence[Source],
+    counts: tuple[int, int],
+    *tables: Any,  # noqa: ANN401 - as above
+) -> Tables:
+    """Pick the texts of a group of blocks that pairs need, and those of crowds.
+
+    Each block is read once, and not at all if none of its texts is needed.
 
     Args:
         first: The number of the first block.
         sources: The blocks.
-        as_earlier: Of so many of `pairs`, the earlier rows are in these blocks, of the others the
-            later.
-        pairs: Tables of pairs.
+        counts: Of so many of `tables`, which are pairs, the earlier rows are in these blocks; of so
+            many after them, the later ones.
+        tables: Tables of pairs; and after these, tables with the ids of the rows of crowds.
 
     Returns:
-        For each of `pairs`, the texts; counts.
+        For each table of pairs, the texts; those of the rows of crowds, in the order of ids;
+        counts.
     """
-    columns = ["earlier"] * as_earlier + ["later"] * (len(pairs) - as_earlier)
-    wanted = list(zip(pairs, columns, strict=True))
+    whole = pa.concat_tables(tables[sum(counts) :]) if tables[sum(counts) :] else None
+    wanted = _wanted(counts, tables)
+    if whole is not None:
+        wanted.append((whole, "id"))
     asked = {block for table, column in wanted for block in _blocks(table[column])}
-    picked: list[list[Any]] = [[] for _ in pairs]
+    picked: list[list[Any]] = [[] for _ in wanted]
     for block, source in enumerate(sources, first):
         if block in asked:
             texts = source.texts()
-            for tables, (table, column) in zip(picked, wanted, strict=True):
-                tables.append(_table(_native.Stages.pick(texts, block, table, column)))
-    out = [_together(tables) if tables else _NO_TEXTS for tables in picked]
-    return (*out, _counts(*out, rows=sum(map(len, out))))
+            for of_table, (table, column) in zip(picked, wanted, strict=True):
+                of_table.append(_table(_native.Stages.pick(texts, block, table, column)))
+    out = [_together(of_table) if of_table else _NO_TEXTS for of_table in picked]
+    return (*out, *([_NO_TEXTS] if whole is None else []), _counts(*out))
+
+
+@_task
+def select(texts: Any, counts: tuple[int, int], *tables: Any) -> Tables:  # noqa: ANN401
+    """As `pick`, of the rows of crowds, whose texts are at hand.
+
+    Args:
+        texts: The texts of the rows of crowds.
+        counts: As for `pick`.
+        tables: Tables of pairs.
+
+    Returns:
+        For each table of pairs, the texts; counts.
+    """
+    wanted = _wanted(counts, tables)
+    out = [_table(_native.Stages.select(texts, table, column)) for table, column in wanted]
+    return (*out, _counts(*out))
+
+
+def _wanted(counts: tuple[int, int], tables: Sequence[Any]) -> list[tuple[Any, str]]:
+    columns = ["earlier"] * counts[0] + ["later"] * counts[1]
+    return list(zip(tables, columns, strict=False))
 
 
 _NO_TEXTS = pa.table({"id": pa.array([], pa.int64()), "text": pa.array([], pa.large_string())})

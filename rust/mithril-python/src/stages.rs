@@ -175,10 +175,15 @@ impl PyStages {
         py: Python,
         texts: &PyTexts,
         block: u32,
-        pairs: Batch,
+        table: Batch,
         column: &str,
     ) -> PyResult<PyTable> {
-        detached(py, || stages::pick(&texts.documents, block, &pairs.0, column)).map(PyTable::new)
+        detached(py, || stages::pick(&texts.documents, block, &table.0, column)).map(PyTable::new)
+    }
+
+    #[staticmethod]
+    fn select(py: Python, texts: Batch, table: Batch, column: &str) -> PyResult<PyTable> {
+        detached(py, || stages::select(&texts.0, &table.0, column)).map(PyTable::new)
     }
 
     #[staticmethod]

@@ -24,7 +24,8 @@
 //! 2. [`find_copies`] takes equal digests to copies: these are decided with the first of their text.
 //! 3. [`candidates`] takes equal bands to pairs. A bucket of many members comes out as it is, among the crowds.
 //! 4. [`pivots`] takes some of the first undecided rows of each crowd to pairs among them.
-//! 5. [`gather`] collects pairs, [`pick`] the texts that they need of a block, and [`verify`] compares.
+//! 5. [`gather`] collects pairs, [`pick`] the texts that they need of a block, or [`select`] of texts that are at hand,
+//!    and [`verify`] compares.
 //! 6. [`Decisions::settle`] decides the rows that edges and crowds allow to decide.
 //! 7. [`spread`] takes what was kept in crowds to pairs with all that come after it there; then 5, and 6, which
 //!    only removes; and from 4 on with more pivots, until every row is decided.
@@ -48,7 +49,7 @@ pub use candidates::{candidates, gather, pivots, split_ids, spread, spread_size}
 pub use copies::{find_copies, finish, resolve};
 pub use decide::{Decisions, State, assign, gather_edges};
 pub use rows::{MAX_BLOCKS, ROW_BITS, Rows, id_of};
-pub use sign::{Counts, Signed, pick, sign};
+pub use sign::{Counts, Signed, pick, select, sign};
 pub use verify::verify;
 
 use crate::error::{DedupError, Result};

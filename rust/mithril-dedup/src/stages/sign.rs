@@ -8,6 +8,7 @@ use crate::documents::Documents;
 use crate::error::{DedupError, Result};
 use crate::options::DedupOptions;
 use arrow::array::{ArrayRef, FixedSizeBinaryArray, LargeStringBuilder, RecordBatch, UInt64Array};
+use arrow::compute::take_record_batch;
 use mithril_core::{Blake3Hash, HashFunction, MinHashSignature, MinHasher};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -164,7 +165,8 @@ fn of_bands(rows: Vec<(u64, i64)>) -> Result<RecordBatch> {
     batch([("band", Arc::new(UInt64Array::from(bands)) as ArrayRef), ("id", of_ids(ids))])
 }
 
-/// The texts of a block that pairs need: of the rows in one of their columns, `later` or `earlier`, each once.
+/// The texts of a block that a table needs: of the rows in one of its columns, `later` or `earlier` of pairs, or `id`;
+/// each once.
 ///
 /// # Errors
 ///
@@ -191,13 +193,10 @@ fn of_bands(rows: Vec<(u64, i64)>) -> Result<RecordBatch> {
 pub fn pick(
     documents: &Documents,
     block: u32,
-    pairs: &RecordBatch,
+    table: &RecordBatch,
     column: &str,
 ) -> Result<RecordBatch> {
-    let wanted = ids(pairs, column)?.iter().copied();
-    let mut wanted: Vec<i64> = wanted.filter(|&id| block_of(id) == block).collect();
-    wanted.sort_unstable();
-    wanted.dedup();
+    let wanted = each_once(ids(table, column)?.iter().filter(|&&id| block_of(id) == block));
     let mut texts = LargeStringBuilder::new();
     for &id in &wanted {
         let text = documents.text(row_of(id)).ok_or_else(|| {
@@ -209,4 +208,41 @@ pub fn pick(
         texts.append_value(text);
     }
     batch([("id", of_ids(wanted)), ("text", Arc::new(texts.finish()) as ArrayRef)])
+}
+
+/// As [`pick`], of texts that were picked before: `texts`, in the order of ids.
+///
+/// # Errors
+///
+/// [`DedupError::InvalidArgument`] for tables without such columns, and for a row that is not among `texts`.
+///
+/// ```
+/// use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+/// use mithril_dedup::stages;
+/// use std::sync::Arc;
+///
+/// let ids = |ids: Vec<i64>| Arc::new(Int64Array::from(ids)) as ArrayRef;
+/// let text: ArrayRef = Arc::new(StringArray::from(vec!["one text", "another"]));
+/// let texts = RecordBatch::try_from_iter([("id", ids(vec![3, 8])), ("text", text)])?;
+/// let pairs = RecordBatch::try_from_iter([("later", ids(vec![8, 8])), ("earlier", ids(vec![3, 5]))])?;
+/// assert_eq!(stages::select(&texts, &pairs, "later")?.num_rows(), 1);
+/// assert!(stages::select(&texts, &pairs, "earlier").is_err());
+/// # Ok::<(), mithril_dedup::DedupError>(())
+/// ```
+pub fn select(texts: &RecordBatch, table: &RecordBatch, column: &str) -> Result<RecordBatch> {
+    let held = ids(texts, "id")?;
+    let place = |id: i64| {
+        let place = held.binary_search(&id).map(|place| place as u64);
+        place.map_err(|_| DedupError::InvalidArgument(format!("no text is held of row {id}")))
+    };
+    let wanted = each_once(ids(table, column)?.iter());
+    let places: Vec<u64> = wanted.into_iter().map(place).collect::<Result<_>>()?;
+    Ok(take_record_batch(texts, &UInt64Array::from(places))?)
+}
+
+fn each_once<'a>(ids: impl Iterator<Item = &'a i64>) -> Vec<i64> {
+    let mut ids: Vec<i64> = ids.copied().collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
 }
