@@ -80,6 +80,7 @@ SETTINGS = st.fixed_dictionaries(
         "crowd": st.sampled_from([1, 2, 5, 64]),
         "pivots": st.sampled_from([1, 2, 32]),
         "max_task_pairs": st.sampled_from([1, 20, 1_000_000]),
+        "max_task_bytes": st.sampled_from([1, 100, 1_000_000]),
         "max_driver_edges": st.sampled_from([0, 1_000_000]),
     }
 )

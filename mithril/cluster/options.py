@@ -55,6 +55,8 @@ class Settings(TypedDict, total=False):
     """Rows of a crowd that the first round compares with each other; 32. Each has twice as many."""
     max_task_pairs: int
     """Pairs that a task finds at a time, about, at 16 bytes each; 16 million."""
+    max_task_bytes: int
+    """Bytes of texts that a task picks, about, as far as it has more than one block; 1 GB."""
     max_driver_edges: int
     """Verified pairs up to which the driver takes all at a time, at 24 bytes each, and not those of
     a group at a time; 20 million."""

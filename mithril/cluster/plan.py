@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,7 +18,7 @@ from mithril.exceptions import of_kind
 from mithril.report import Banding
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from mithril.cluster.options import Options
     from mithril.cluster.runner import Runner
@@ -27,6 +28,7 @@ CROWD = 64
 PIVOTS = 32
 MAX_DRIVER_EDGES = 20_000_000
 MAX_TASK_PAIRS = 16_000_000
+MAX_TASK_BYTES = 1 << 30
 # What tasks leave for others is in as many pieces as the square of it, whose references are on the
 # driver; and pieces that are too small are there too (100 kB in Ray).
 MAX_GROUPS = 256
@@ -87,8 +89,9 @@ class _Run:
             settings.get("max_task_pairs", MAX_TASK_PAIRS),
         )
         self.budget = settings.get("max_driver_edges", MAX_DRIVER_EDGES)
-        if min(wanted, *self.limits) < 1:
-            message = "groups, crowd, pivots and max_task_pairs are at least 1"
+        self.task_bytes = settings.get("max_task_bytes", MAX_TASK_BYTES)
+        if min(wanted, self.task_bytes, *self.limits) < 1:
+            message = "groups, crowd, pivots, max_task_pairs and max_task_bytes are at least 1"
             raise of_kind("invalid_argument", message)
         self.runner = runner
         self.sources = sources
@@ -103,7 +106,8 @@ class _Run:
         self.cpu_seconds: dict[str, float] = {}
         self.processes: set[int] = set()
         # The texts of the rows of crowds, by group.
-        self.held: dict[int, Any] = {}
+        self.held: dict[int, list[Any]] = {}
+        self.mean_bytes = 0.0
         self.pairs = self.rounds = self.edge_count = 0
 
     def outcome(self) -> Outcome:
@@ -159,6 +163,8 @@ class _Run:
         self.moved["bands"] = sum(one["band_bytes"] for one in counts)
         by_part = list(map(list, zip(*signed, strict=True)))
         blocks = [block for one in counts for block in one["blocks"]]
+        rows, _, _, text_bytes = map(sum, zip(*blocks, strict=True))
+        self.mean_bytes = text_bytes / max(rows, 1)
         return by_part[:parts], by_part[parts : 2 * parts], by_part[2 * parts], blocks
 
     def _copies(self, digests: list[list[Any]], decisions: _native.Decisions) -> list[list[Any]]:
@@ -243,32 +249,13 @@ class _Run:
             if gathered[later][-1]["pairs"][earlier]
         ]
         self.pairs += sum(sum(one[-1]["pairs"]) for one in gathered)
-        # The texts of a group go to units where its rows are the earlier ones, and the later.
-        calls, picking = [], {group for unit in units for group in unit}
-        if members is not None:
-            picking.update(group for group in groups if members[group])
-        for group in sorted(picking):
-            first, end = self.groups[group], self.ends[group]
-            as_earlier = [gathered[later][group] for later in groups[group:]]
-            as_later = gathered[group][: group + 1]
-            tables = ((len(as_earlier), len(as_later)), *as_earlier, *as_later)
-            if members is None:
-                calls.append((self.held[group], *tables))
-            else:
-                calls.append((first, self.sources[first:end], *tables, *members[group]))
-        if members is None:
-            found = self._run(stages.select, calls, count + 2)
-        else:
-            found = self._run(stages.pick, calls, count + 3)
-        picked = dict(zip(sorted(picking), found, strict=True))
-        if members is not None:
-            self.held = {group: texts[count + 1] for group, texts in picked.items()}
+        picked = self._pick(gathered, units, members)
         calls = [
             (
                 self.options,
                 gathered[later][earlier],
-                picked[earlier][later - earlier],
-                picked[later][count - later + earlier],
+                *(texts[later - earlier] for texts in picked[earlier]),
+                *(texts[count - later + earlier] for texts in picked[later]),
             )
             for earlier, later in units
         ]
@@ -280,6 +267,56 @@ class _Run:
         collected = self._run(stages.collect, calls, 2)
         self.edge_count = sum(counts["edges"] for _, counts in collected)
         return [of_group for of_group, _ in collected]
+
+    def _pick(
+        self,
+        gathered: list[list[Any]],
+        units: list[tuple[int, int]],
+        members: list[list[Any]] | None,
+    ) -> dict[int, list[list[Any]]]:
+        """Pick the texts that units need; return them by group and part of its blocks."""
+        count = len(self.groups)
+        groups = range(count)
+        picking = {group for unit in units for group in unit}
+        if members is not None:
+            picking.update(group for group in groups if members[group])
+        calls: list[tuple[Any, ...]] = []
+        of_calls: list[int] = []
+        for group in sorted(picking):
+            # Where the rows of the group are the earlier ones, and where they are the later.
+            as_earlier = [gathered[later][group] for later in groups[group:]]
+            as_later = gathered[group][: group + 1]
+            tables = ((len(as_earlier), len(as_later)), *as_earlier, *as_later)
+            if members is None:
+                calls += [(texts, *tables) for texts in self.held[group]]
+            else:
+                pairs = sum(gathered[later][-1]["pairs"][group] for later in groups[group:])
+                pairs += sum(gathered[group][-1]["pairs"])
+                calls += [
+                    (first, self.sources[first:end], *tables, *members[group])
+                    for first, end in self._blocks_of(group, pairs)
+                ]
+            of_calls += [group] * (len(calls) - len(of_calls))
+        if members is None:
+            found = self._run(stages.select, calls, count + 2)
+        else:
+            found = self._run(stages.pick, calls, count + 3)
+        picked: dict[int, list[list[Any]]] = {group: [] for group in picking}
+        for group, texts in zip(of_calls, found, strict=True):
+            picked[group].append(texts)
+        if members is not None:
+            self.held = {
+                group: [one[count + 1] for one in texts] for group, texts in picked.items()
+            }
+        return picked
+
+    def _blocks_of(self, group: int, pairs: int) -> Iterator[tuple[int, int]]:
+        """Cut the blocks of a group into parts, for the texts of so many pairs."""
+        first, end = self.groups[group], self.ends[group]
+        parts = math.ceil(pairs * self.mean_bytes / self.task_bytes)
+        parts = max(1, min(parts, end - first))
+        bounds = [first + (end - first) * part // parts for part in range(parts + 1)]
+        return itertools.pairwise(bounds)
 
     def _settle(self, edges: list[Any], decisions: _native.Decisions, *, may_keep: bool) -> None:
         """Decide what can be decided, one group after the other."""
