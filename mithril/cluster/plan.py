@@ -28,6 +28,8 @@ CROWD = 64
 PIVOTS = 32
 MAX_DRIVER_EDGES = 20_000_000
 MAX_TASK_PAIRS = 16_000_000
+# Pairs that are worth a task: a tenth of a second or so.
+TASK_PAIRS = 10_000
 MAX_TASK_BYTES = 1 << 30
 # What tasks leave for others is in as many pieces as the square of it, whose references are on the
 # driver; and pieces that are too small are there too (100 kB in Ray).
@@ -250,19 +252,17 @@ class _Run:
         ]
         self.pairs += sum(sum(one[-1]["pairs"]) for one in gathered)
         picked = self._pick(gathered, units, members)
-        calls = [
-            (
-                self.options,
-                gathered[later][earlier],
-                *(texts[later - earlier] for texts in picked[earlier]),
-                *(texts[count - later + earlier] for texts in picked[later]),
-            )
-            for earlier, later in units
-        ]
+        calls, of_calls = [], []
+        for later, together in self._together(gathered):
+            pairs_of = [gathered[later][earlier] for earlier in together]
+            texts = [one[later - earlier] for earlier in together for one in picked[earlier]]
+            texts += [one[count - later + earlier] for earlier in together for one in picked[later]]
+            calls.append((self.options, len(pairs_of), *pairs_of, *texts))
+            of_calls.append(later)
         new: list[list[Any]] = [[] for _ in groups]
         verified = self._run(stages.verify, calls, 2)
-        for (_, later), (of_unit, _) in zip(units, verified, strict=True):
-            new[later].append(of_unit)
+        for later, (of_call, _) in zip(of_calls, verified, strict=True):
+            new[later].append(of_call)
         calls = [(edges[group], *new[group]) for group in groups]
         collected = self._run(stages.collect, calls, 2)
         self.edge_count = sum(counts["edges"] for _, counts in collected)
@@ -309,6 +309,25 @@ class _Run:
                 group: [one[count + 1] for one in texts] for group, texts in picked.items()
             }
         return picked
+
+    def _together(self, gathered: list[list[Any]]) -> Iterator[tuple[int, list[int]]]:
+        """Deal pairs out to tasks: for each, the group of the later rows and those of the earlier.
+
+        A task has the pairs of two groups at least, and of more if they are few.
+        """
+        enough = max(1, min(TASK_PAIRS, int(self.task_bytes / max(self.mean_bytes, 1))))
+        for later, one in enumerate(gathered):
+            together: list[int] = []
+            pairs = 0
+            for earlier, more in enumerate(one[-1]["pairs"]):
+                if together and pairs + more > enough:
+                    yield later, together
+                    together, pairs = [], 0
+                if more:
+                    together.append(earlier)
+                    pairs += more
+            if together:
+                yield later, together
 
     def _blocks_of(self, group: int, pairs: int) -> Iterator[tuple[int, int]]:
         """Cut the blocks of a group into parts, for the texts of so many pairs."""

@@ -311,18 +311,19 @@ def _blocks(ids: Any) -> set[int]:  # noqa: ANN401 - as above
 
 
 @_task
-def verify(options: str, pairs: Any, *texts: Any) -> Tables:  # noqa: ANN401 - as above
+def verify(options: str, count: int, *tables: Any) -> Tables:  # noqa: ANN401 - as above
     """Compare the texts of pairs.
 
     Args:
         options: The options as JSON.
-        pairs: The pairs.
-        texts: Tables that have all of their texts.
+        count: So many of `tables` are pairs.
+        tables: These, and after them tables that have all of their texts.
 
     Returns:
         The edges, counts.
     """
-    edges = _table(_engine(options).verify(pairs, texts))
+    pairs = _native.Stages.gather(tables[:count])
+    edges = _table(_engine(options).verify(pairs, tables[count:]))
     return edges, _counts(edges)
 
 
