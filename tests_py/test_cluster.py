@@ -6,6 +6,8 @@ import gzip
 import itertools
 import json
 import random
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -253,6 +255,12 @@ def test_what_cannot_be_done_is_said() -> None:
         plan.deduplicate(runner, [], {}, {})
     with pytest.raises(mithril.InvalidArgumentException, match="no column 'body'"):
         plan.deduplicate(runner, [TableSource(pa.table({"text": ["a"]}), "body")], {}, {})
+
+
+def test_nothing_of_clusters_is_imported_before_it_is_asked_for() -> None:
+    names = ("mithril.cluster", "pyarrow", "pyspark", "ray")
+    code = f"import mithril, sys; print([name for name in {names} if name in sys.modules])"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
 
 
 def test_text_files_are_refused(tmp_path: Path) -> None:
