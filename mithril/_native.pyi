@@ -137,6 +137,7 @@ class Stages:
         self, texts: Texts, block: int, parts: int
     ) -> tuple[list[Table], list[Table], Table, tuple[int, int, int, int]]: ...
     def verify(self, pairs: object, texts: Sequence[object]) -> Table: ...
+    def fingerprints(self, texts: object) -> Table: ...
     @staticmethod
     def pick(texts: Texts, block: int, table: object, column: str) -> Table: ...
     @staticmethod
@@ -147,24 +148,30 @@ class Stages:
     def candidates(
         bands: Sequence[object], lengths: Sequence[int], state: object, limits: tuple[int, int]
     ) -> tuple[Table, Table]: ...
-    @staticmethod
     def pivots(
-        crowds: object, lengths: Sequence[int], state: object, limits: tuple[int, int]
+        self,
+        crowds: object,
+        lengths: Sequence[int],
+        state: object,
+        limits: tuple[int, int],
+        prints: Sequence[object],
     ) -> tuple[Table, Table]: ...
-    @staticmethod
     def spread(
+        self,
         crowds: object,
         lengths: Sequence[int],
         states: tuple[object, object],
         limits: tuple[int, int],
         part: tuple[int, int],
+        prints: Sequence[object],
     ) -> Table: ...
-    @staticmethod
     def spread_size(
+        self,
         crowds: object,
         lengths: Sequence[int],
         states: tuple[object, object],
         limits: tuple[int, int],
+        prints: Sequence[object],
     ) -> int: ...
     @staticmethod
     def gather(pairs: Sequence[object]) -> Table: ...

@@ -17,6 +17,8 @@ PHASES = {
     "pivots",
     "measure",
     "spread",
+    "fingerprints",
+    "combine",
     "gather",
     "pick",
     "select",

@@ -164,6 +164,19 @@ def test_unlike_rows_of_one_bucket_take_few_rounds() -> None:
     assert result.report.rounds > 9
 
 
+def test_rows_of_one_template_are_told_apart_without_their_texts() -> None:
+    draw = random.Random(7)
+    template = " ".join(f"t{number}" for number in range(56))
+    texts = []
+    for _ in range(4_000):
+        own = " ".join(f"{draw.randrange(1 << 16):x}" for _ in range(draw.randint(14, 40)))
+        texts.append(f"{template} {own}")
+    rows, result = in_stages(texts, 4, shingle="whitespace", ngram=3)
+    assert rows == at_once(texts, shingle="whitespace", ngram=3)
+    # More than a million pairs share a bucket.
+    assert result.report.compared_pairs < 200_000
+
+
 def test_a_chain_over_all_blocks_removes_only_direct_matches() -> None:
     words = [f"w{number}" for number in range(1_220)]
     texts = [" ".join(words[at : at + 20]) for at in range(0, 1_200, 2)]

@@ -121,7 +121,7 @@ class _Run:
         del digests
         edges = self._edges(bands, lengths, decisions)
         del bands
-        shared = self.runner.share(Shared(lengths, pa.table(decisions.state())))
+        shared = self.runner.share(Shared(lengths, pa.table(decisions.state()), self.options))
         finished = self._finish(shared, edges, copies, within)
         rows, null_texts, empty_texts, text_bytes = map(sum, zip(*blocks, strict=True))
         gone = sum(counts["removed"] for _, counts in finished)
@@ -185,7 +185,7 @@ class _Run:
         count, limits = len(self.groups), self.limits
 
         def share() -> Any:  # noqa: ANN401 - a runner's own
-            return self.runner.share(Shared(lengths, pa.table(decisions.state())))
+            return self.runner.share(Shared(lengths, pa.table(decisions.state()), self.options))
 
         shared = share()
         calls: list[tuple[Any, ...]]
@@ -200,15 +200,18 @@ class _Run:
         edges = [one[0] for one in self._run(stages.collect, [()] * count, 2)]
         edges = self._compare(found, edges, members)
         self._settle(edges, decisions, may_keep=True)
+        prints: list[Any] = []
         while crowds:
             self.rounds += 1
             before, shared = shared, share()
-            calls = [(before, shared, limits, crowd) for crowd in crowds]
+            calls = [(before, shared, limits, crowd, *prints) for crowd in crowds]
             most = max(counts["pairs"] for (counts,) in self._run(stages.measure, calls, 1))
             slices = max(1, math.ceil(most / limits.pairs))
             for slice_ in range(slices):
                 part = (slice_, slices)
-                calls = [(before, shared, self.groups, limits, part, crowd) for crowd in crowds]
+                calls = [
+                    (before, shared, self.groups, limits, part, crowd, *prints) for crowd in crowds
+                ]
                 edges = self._compare(self._run(stages.spread, calls, count + 1), edges)
             self._settle(edges, decisions, may_keep=False)
             if decisions.open() == 0:
@@ -216,12 +219,21 @@ class _Run:
             limits = limits._replace(pivots=2 * limits.pivots)
             decisions.wait_no_more()
             shared = share()
-            calls = [(shared, self.groups, limits, crowd) for crowd in crowds]
+            # Rows of crowds that are like one of the first are out by now.
+            prints = prints or self._fingerprints()
+            calls = [(shared, self.groups, limits, crowd, *prints) for crowd in crowds]
             found = self._run(stages.pivots, calls, count + 2)
             self._wait([part[count] for part in found], decisions)
             edges = self._compare(found, edges)
             self._settle(edges, decisions, may_keep=True)
         return edges
+
+    def _fingerprints(self) -> list[Any]:
+        """Return a table with the fingerprints of all rows of crowds."""
+        calls = [(self.options, *texts) for texts in self.held.values()]
+        prints = [one for one, _ in self._run(stages.fingerprints, calls, 2)]
+        ((whole, _),) = self._run(stages.combine, [tuple(prints)], 2)
+        return [whole]
 
     def _wait(self, tables: list[Any], decisions: _native.Decisions) -> None:
         """Note the rows that have to wait, a part at a time."""

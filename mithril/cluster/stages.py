@@ -35,6 +35,8 @@ class Shared(NamedTuple):
     """The rows of each block."""
     state: Any
     """The table of states: two bits a row."""
+    options: str
+    """The options as JSON."""
 
 
 class Limits(NamedTuple):
@@ -151,10 +153,10 @@ def candidates(
         The pairs by the group of the later, the ids of rows in crowds by group, the crowds, the ids
         of rows that wait, counts.
     """
-    lengths, state = shared
-    engine = _native.Stages
+    lengths, state, options = shared
+    engine = _engine(options)
     pairs, crowds = engine.candidates(bands, lengths, state, (limits.crowd, limits.pairs))
-    of_pivots, waiting = engine.pivots(crowds, lengths, state, (limits.pivots, limits.pairs))
+    of_pivots, waiting = engine.pivots(crowds, lengths, state, (limits.pivots, limits.pairs), [])
     pairs = engine.gather([pairs, of_pivots])
     by_group = _tables(engine.split_ids(pairs, "later", groups))
     crowd = _table(crowds)
@@ -164,7 +166,13 @@ def candidates(
 
 
 @_task
-def pivots(shared: Shared, groups: list[int], limits: Limits, crowds: Any) -> Tables:  # noqa: ANN401
+def pivots(
+    shared: Shared,
+    groups: list[int],
+    limits: Limits,
+    crowds: Any,  # noqa: ANN401 - as above
+    *prints: Any,  # noqa: ANN401 - as above
+) -> Tables:
     """Find the pairs among the pivots of crowds.
 
     Args:
@@ -172,13 +180,15 @@ def pivots(shared: Shared, groups: list[int], limits: Limits, crowds: Any) -> Ta
         groups: The first block of each group.
         limits: Those of the round.
         crowds: The crowds of a part.
+        prints: Tables of fingerprints.
 
     Returns:
         The pairs by the group of the later, the ids of rows that wait, counts.
     """
     width = (limits.pivots, limits.pairs)
-    pairs, waiting = _native.Stages.pivots(crowds, shared.lengths, shared.state, width)
-    by_group = _tables(_native.Stages.split_ids(pairs, "later", groups))
+    engine = _engine(shared.options)
+    pairs, waiting = engine.pivots(crowds, shared.lengths, shared.state, width, prints)
+    by_group = _tables(engine.split_ids(pairs, "later", groups))
     return (*by_group, _table(waiting), _counts(*by_group))
 
 
@@ -190,6 +200,7 @@ def spread(  # noqa: PLR0917 - calls of tasks have no names
     limits: Limits,
     part: tuple[int, int],
     crowds: Any,  # noqa: ANN401 - as above
+    *prints: Any,  # noqa: ANN401 - as above
 ) -> Tables:
     """Find the pairs of what was kept in crowds with all that comes after it there.
 
@@ -200,18 +211,26 @@ def spread(  # noqa: PLR0917 - calls of tasks have no names
         limits: Those of the round.
         part: Which of how many slices of the pairs is wanted.
         crowds: The crowds of a part.
+        prints: Tables of fingerprints.
 
     Returns:
         The pairs by the group of the later, counts.
     """
     states, width = (before.state, after.state), (limits.pivots, limits.pairs)
-    pairs = _native.Stages.spread(crowds, before.lengths, states, width, part)
-    by_group = _tables(_native.Stages.split_ids(pairs, "later", groups))
+    engine = _engine(before.options)
+    pairs = engine.spread(crowds, before.lengths, states, width, part, prints)
+    by_group = _tables(engine.split_ids(pairs, "later", groups))
     return (*by_group, _counts(*by_group))
 
 
 @_task
-def measure(before: Shared, after: Shared, limits: Limits, crowds: Any) -> Tables:  # noqa: ANN401
+def measure(
+    before: Shared,
+    after: Shared,
+    limits: Limits,
+    crowds: Any,  # noqa: ANN401 - as above
+    *prints: Any,  # noqa: ANN401 - as above
+) -> Tables:
     """Count the pairs that `spread` will find.
 
     Args:
@@ -219,13 +238,44 @@ def measure(before: Shared, after: Shared, limits: Limits, crowds: Any) -> Table
         after: What is decided now.
         limits: Those of the round.
         crowds: The crowds of a part.
+        prints: Tables of fingerprints.
 
     Returns:
         Counts, with ``pairs``.
     """
     states, width = (before.state, after.state), (limits.pivots, limits.pairs)
-    size = _native.Stages.spread_size(crowds, before.lengths, states, width)
+    size = _engine(before.options).spread_size(crowds, before.lengths, states, width, prints)
     return (_counts(pairs=size),)
+
+
+@_task
+def fingerprints(options: str, *texts: Any) -> Tables:  # noqa: ANN401 - as above
+    """Make the fingerprints of texts.
+
+    Args:
+        options: The options as JSON.
+        texts: Tables of texts.
+
+    Returns:
+        The fingerprints, counts.
+    """
+    engine = _engine(options)
+    prints = _together([_table(engine.fingerprints(one)) for one in texts])
+    return prints, _counts(prints)
+
+
+@_task
+def combine(*tables: Any) -> Tables:  # noqa: ANN401 - as above
+    """Put tables together.
+
+    Args:
+        tables: The tables, one at least.
+
+    Returns:
+        All rows, counts.
+    """
+    whole = _together(tables)
+    return whole, _counts(whole)
 
 
 @_task

@@ -9,7 +9,7 @@
 
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, UInt64Array};
 use arrow::datatypes::{Float64Type, Int64Type};
-use mithril_dedup::stages::{self, Decisions, Rows, State, id_of};
+use mithril_dedup::stages::{self, Decisions, Fingerprints, Rows, State, id_of};
 use mithril_dedup::{
     Cluster, Control, DedupError, DedupOptions, Deduplicator, Documents, Keep, Method, Shingling,
     Threads, Verify,
@@ -60,6 +60,21 @@ impl Run<'_> {
         self.decisions.settle(&self.edges, all, may_keep).unwrap();
     }
 
+    /// Of every row.
+    fn fingerprints(&self) -> Fingerprints {
+        let of_block = |(block, documents): (u32, &Documents)| {
+            let texts = (0..documents.len())
+                .filter_map(|row| documents.text(row).map(|text| (id_of(block, row), text)));
+            let (ids, texts): (Vec<i64>, Vec<&str>) = texts.unzip();
+            let text: ArrayRef = Arc::new(StringArray::from(texts));
+            let texts =
+                RecordBatch::try_from_iter([("id", self::ids(&ids)), ("text", text)]).unwrap();
+            stages::fingerprints(&texts, self.options).unwrap()
+        };
+        let tables: Vec<RecordBatch> = (0..).zip(&self.blocks).map(of_block).collect();
+        Fingerprints::try_new(&tables, self.options.threshold).unwrap()
+    }
+
     fn state(&self) -> State {
         self.decisions.state().unwrap()
     }
@@ -99,10 +114,11 @@ fn in_stages(
         pairs.push(of_part);
         crowds.push(crowd);
     }
+    let mut prints = Fingerprints::default();
     for _ in 0..1_000 {
         run.decisions.wait_no_more();
         for crowds in &crowds {
-            let (of_pivots, waiting) = stages::pivots(crowds, &before, limits).unwrap();
+            let (of_pivots, waiting) = stages::pivots(crowds, &before, limits, &prints).unwrap();
             pairs.push(of_pivots);
             run.decisions.wait(&waiting).unwrap();
         }
@@ -112,10 +128,10 @@ fn in_stages(
         pairs.clear();
         let mut size = 0;
         for crowds in &crowds {
-            size += stages::spread_size(crowds, (&before, &after), limits).unwrap();
+            size += stages::spread_size(crowds, (&before, &after), limits, &prints).unwrap();
             for slice in 0..2 {
                 let both = (&before, &after);
-                pairs.push(stages::spread(crowds, both, limits, (slice, 2)).unwrap());
+                pairs.push(stages::spread(crowds, both, limits, (slice, 2), &prints).unwrap());
             }
         }
         assert!(pairs.iter().map(RecordBatch::num_rows).sum::<usize>() <= size);
@@ -127,6 +143,7 @@ fn in_stages(
         }
         limits.0 *= 2;
         before = run.state();
+        prints = run.fingerprints();
     }
     assert_eq!(run.decisions.open(), 0);
     let removed = stages::assign(&run.edges, &run.state()).unwrap();

@@ -6,7 +6,7 @@ use crate::{column, error, interrupt};
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::error::ArrowError;
-use mithril_dedup::stages::{self, Decisions, Rows, State};
+use mithril_dedup::stages::{self, Decisions, Fingerprints, Rows, State};
 use mithril_dedup::{
     Control, DedupOptions, Documents, InputFormat, TextFiles, Threads, find_files as find,
     read_texts,
@@ -170,6 +170,11 @@ impl PyStages {
         Ok(PyTable::new(edges))
     }
 
+    /// The fingerprints of texts.
+    fn fingerprints(&self, py: Python, texts: Batch) -> PyResult<PyTable> {
+        detached(py, || stages::fingerprints(&texts.0, &self.options)).map(PyTable::new)
+    }
+
     #[staticmethod]
     fn pick(
         py: Python,
@@ -210,49 +215,55 @@ impl PyStages {
     }
 
     /// Pairs, and the ids of the rows that wait.
-    #[staticmethod]
     fn pivots(
+        &self,
         py: Python,
         crowds: Batch,
         lengths: Vec<usize>,
         state: Batch,
         limits: (usize, usize),
+        prints: Vec<Batch>,
     ) -> PyResult<(PyTable, PyTable)> {
+        let prints = plain(prints);
         let (pairs, waiting) = detached(py, || {
             let state = State::try_new(Rows::new(lengths), &state.0)?;
-            stages::pivots(&crowds.0, &state, limits)
+            stages::pivots(&crowds.0, &state, limits, &self.prints(&prints)?)
         })?;
         Ok((PyTable::new(pairs), PyTable::new(waiting)))
     }
 
     /// Pairs.
-    #[staticmethod]
     fn spread(
+        &self,
         py: Python,
         crowds: Batch,
         lengths: Vec<usize>,
         states: (Batch, Batch),
         limits: (usize, usize),
         part: (usize, usize),
+        prints: Vec<Batch>,
     ) -> PyResult<PyTable> {
+        let prints = plain(prints);
         detached(py, || {
             let (before, after) = both(lengths, &states)?;
-            stages::spread(&crowds.0, (&before, &after), limits, part)
+            stages::spread(&crowds.0, (&before, &after), limits, part, &self.prints(&prints)?)
         })
         .map(PyTable::new)
     }
 
-    #[staticmethod]
     fn spread_size(
+        &self,
         py: Python,
         crowds: Batch,
         lengths: Vec<usize>,
         states: (Batch, Batch),
         limits: (usize, usize),
+        prints: Vec<Batch>,
     ) -> PyResult<usize> {
+        let prints = plain(prints);
         detached(py, || {
             let (before, after) = both(lengths, &states)?;
-            stages::spread_size(&crowds.0, (&before, &after), limits)
+            stages::spread_size(&crowds.0, (&before, &after), limits, &self.prints(&prints)?)
         })
     }
 
@@ -299,6 +310,12 @@ impl PyStages {
     ) -> PyResult<PyTable> {
         let (resolved, copies) = (plain(resolved), plain(copies));
         detached(py, || stages::finish(&removed.0, &resolved, &copies)).map(PyTable::new)
+    }
+}
+
+impl PyStages {
+    fn prints(&self, tables: &[RecordBatch]) -> mithril_dedup::Result<Fingerprints> {
+        Fingerprints::try_new(tables, self.options.threshold)
     }
 }
 

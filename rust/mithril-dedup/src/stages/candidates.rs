@@ -1,6 +1,7 @@
 //! From equal bands to the pairs that are to be compared.
 
 use super::decide::State;
+use super::fingerprints::{Fingerprint, Fingerprints};
 use super::rows::{block_of, row_of};
 use super::tables::{batch, deal, ids, of_ids, of_pairs, values};
 use crate::error::Result;
@@ -120,7 +121,8 @@ fn buckets(crowds: &RecordBatch) -> Result<impl Iterator<Item = &[i64]>> {
 }
 
 /// The pairs among the pivots of each crowd, its first `width` undecided rows or fewer where there would be more pairs
-/// than `most`; and the ids of the other undecided rows, which have to wait.
+/// than `most`; and the ids of the other undecided rows, which have to wait. Pairs that `prints` rule out are left
+/// out.
 ///
 /// # Errors
 ///
@@ -129,22 +131,25 @@ pub fn pivots(
     crowds: &RecordBatch,
     state: &State,
     (width, most): (usize, usize),
+    prints: &Fingerprints,
 ) -> Result<(RecordBatch, RecordBatch)> {
     let width = pivots_of(crowds, state, (width, most))?;
     let (mut pairs, mut waiting) = (Vec::new(), Vec::new());
     for bucket in buckets(crowds)? {
-        let mut first = Vec::new();
+        let mut first: Vec<Member> = Vec::new();
         for &id in bucket {
             if !state.is_open(id)? {
                 continue;
             }
             if first.len() < width {
-                first.push(id);
+                let print = prints.of(id);
+                let may_match = |&&(_, other): &&Member| prints.may_match(print, other);
+                pairs.extend(first.iter().filter(may_match).map(|&(earlier, _)| (id, earlier)));
+                first.push((id, print));
             } else {
                 waiting.push(id);
             }
         }
-        all_pairs(&first, &mut pairs);
     }
     waiting.sort_unstable();
     waiting.dedup();
@@ -165,14 +170,23 @@ pub fn spread(
     (before, after): (&State, &State),
     (width, most): (usize, usize),
     (slice, slices): (usize, usize),
+    prints: &Fingerprints,
 ) -> Result<RecordBatch> {
     let width = pivots_of(crowds, before, (width, most))?;
     let mut pairs = Vec::new();
-    for_each_to_compare(crowds, (before, after), width, |id, kept| {
-        if row_of(id) % slices.max(1) == slice {
-            pairs.extend(kept.iter().map(|&earlier| (id, earlier)));
-        }
-    })?;
+    for_each_to_compare(
+        crowds,
+        (before, after),
+        width,
+        |id, kept| {
+            if row_of(id) % slices.max(1) == slice {
+                let print = prints.of(id);
+                let may_match = |&&(_, other): &&Member| prints.may_match(print, other);
+                pairs.extend(kept.iter().filter(may_match).map(|&(earlier, _)| (id, earlier)));
+            }
+        },
+        prints,
+    )?;
     of_pairs(pairs)
 }
 
@@ -185,19 +199,33 @@ pub fn spread_size(
     crowds: &RecordBatch,
     (before, after): (&State, &State),
     (width, most): (usize, usize),
+    prints: &Fingerprints,
 ) -> Result<usize> {
     let width = pivots_of(crowds, before, (width, most))?;
     let mut size = 0;
-    for_each_to_compare(crowds, (before, after), width, |_, kept| size += kept.len())?;
+    for_each_to_compare(
+        crowds,
+        (before, after),
+        width,
+        |id, kept| {
+            let print = prints.of(id);
+            size += kept.iter().filter(|&&(_, other)| prints.may_match(print, other)).count();
+        },
+        prints,
+    )?;
     Ok(size)
 }
 
+/// A row and its fingerprint, if it has one.
+type Member<'a> = (i64, Option<&'a Fingerprint>);
+
 /// Calls `visit` with the rows that are to be compared with what was kept before them in a crowd, and these.
-fn for_each_to_compare(
+fn for_each_to_compare<'a>(
     crowds: &RecordBatch,
     (before, after): (&State, &State),
     width: usize,
-    mut visit: impl FnMut(i64, &[i64]),
+    mut visit: impl FnMut(i64, &[Member<'a>]),
+    prints: &'a Fingerprints,
 ) -> Result<()> {
     for bucket in buckets(crowds)? {
         let (mut kept, mut pivots) = (Vec::new(), 0);
@@ -209,7 +237,7 @@ fn for_each_to_compare(
                 visit(id, &kept);
             }
             if is_pivot && after.is_kept(id)? {
-                kept.push(id);
+                kept.push((id, prints.of(id)));
             }
         }
     }
