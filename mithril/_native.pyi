@@ -159,8 +159,7 @@ class Stages:
     def spread(
         self,
         crowds: object,
-        lengths: Sequence[int],
-        states: tuple[object, object],
+        states: tuple[Sequence[int], object, object],
         limits: tuple[int, int],
         part: tuple[int, int],
         prints: Sequence[object],
@@ -168,8 +167,7 @@ class Stages:
     def spread_size(
         self,
         crowds: object,
-        lengths: Sequence[int],
-        states: tuple[object, object],
+        states: tuple[Sequence[int], object, object],
         limits: tuple[int, int],
         prints: Sequence[object],
     ) -> int: ...

@@ -216,9 +216,10 @@ def spread(  # noqa: PLR0917 - calls of tasks have no names
     Returns:
         The pairs by the group of the later, counts.
     """
-    states, width = (before.state, after.state), (limits.pivots, limits.pairs)
+    states = (before.lengths, before.state, after.state)
+    width = (limits.pivots, limits.pairs)
     engine = _engine(before.options)
-    pairs = engine.spread(crowds, before.lengths, states, width, part, prints)
+    pairs = engine.spread(crowds, states, width, part, prints)
     by_group = _tables(engine.split_ids(pairs, "later", groups))
     return (*by_group, _counts(*by_group))
 
@@ -243,8 +244,9 @@ def measure(
     Returns:
         Counts, with ``pairs``.
     """
-    states, width = (before.state, after.state), (limits.pivots, limits.pairs)
-    size = _engine(before.options).spread_size(crowds, before.lengths, states, width, prints)
+    states = (before.lengths, before.state, after.state)
+    width = (limits.pivots, limits.pairs)
+    size = _engine(before.options).spread_size(crowds, states, width, prints)
     return (_counts(pairs=size),)
 
 

@@ -49,11 +49,13 @@ fn tables(batches: Vec<RecordBatch>) -> Vec<PyTable> {
     batches.into_iter().map(PyTable::new).collect()
 }
 
-/// Two states of the same rows.
-fn both(lengths: Vec<usize>, states: &(Batch, Batch)) -> mithril_dedup::Result<(State, State)> {
+/// The rows of each block, and two states of these rows.
+type States = (Vec<usize>, Batch, Batch);
+
+fn both((lengths, before, after): States) -> mithril_dedup::Result<(State, State)> {
     let rows = Rows::new(lengths);
-    let before = State::try_new(rows.clone(), &states.0.0)?;
-    Ok((before, State::try_new(rows, &states.1.0)?))
+    let before = State::try_new(rows.clone(), &before.0)?;
+    Ok((before, State::try_new(rows, &after.0)?))
 }
 
 /// Does the work without the GIL.
@@ -237,15 +239,14 @@ impl PyStages {
         &self,
         py: Python,
         crowds: Batch,
-        lengths: Vec<usize>,
-        states: (Batch, Batch),
+        states: States,
         limits: (usize, usize),
         part: (usize, usize),
         prints: Vec<Batch>,
     ) -> PyResult<PyTable> {
         let prints = plain(prints);
         detached(py, || {
-            let (before, after) = both(lengths, &states)?;
+            let (before, after) = both(states)?;
             stages::spread(&crowds.0, (&before, &after), limits, part, &self.prints(&prints)?)
         })
         .map(PyTable::new)
@@ -255,14 +256,13 @@ impl PyStages {
         &self,
         py: Python,
         crowds: Batch,
-        lengths: Vec<usize>,
-        states: (Batch, Batch),
+        states: States,
         limits: (usize, usize),
         prints: Vec<Batch>,
     ) -> PyResult<usize> {
         let prints = plain(prints);
         detached(py, || {
-            let (before, after) = both(lengths, &states)?;
+            let (before, after) = both(states)?;
             stages::spread_size(&crowds.0, (&before, &after), limits, &self.prints(&prints)?)
         })
     }

@@ -82,7 +82,7 @@ impl Fingerprints {
                 let mut bits = [0; WORDS];
                 let bytes = bytes.unwrap_or_default().chunks_exact(8);
                 for (word, bytes) in bits.iter_mut().zip(bytes) {
-                    *word = bytes.first_chunk().copied().map(u64::from_le_bytes).unwrap_or(0);
+                    *word = bytes.first_chunk().copied().map_or(0, u64::from_le_bytes);
                 }
                 let set = bits.iter().map(|word| word.count_ones()).sum();
                 by_id.insert(id, Fingerprint { bits, set, size });
