@@ -120,7 +120,6 @@ class _Run:
         copies = self._copies(digests, decisions)
         del digests
         edges = self._edges(bands, lengths, decisions)
-        del bands
         shared = self.runner.share(Shared(lengths, pa.table(decisions.state()), self.options))
         finished = self._finish(shared, edges, copies, within)
         rows, null_texts, empty_texts, text_bytes = map(sum, zip(*blocks, strict=True))
@@ -191,6 +190,9 @@ class _Run:
         calls: list[tuple[Any, ...]]
         calls = [(shared, self.groups, limits, *of_part) for of_part in bands]
         found = self._run(stages.candidates, calls, 2 * count + 3)
+        # Most of what was left so far, and a runner keeps it for as long as it is referred to.
+        calls.clear()
+        bands.clear()
         crowds = [part[2 * count] for part in found if any(part[-1]["crowded"])]
         self._wait([part[2 * count + 1] for part in found], decisions)
         members = [
