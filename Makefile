@@ -29,9 +29,9 @@ as_maturin = $(if $(pyo3_config),PYO3_BUILD_EXTENSION_MODULE=1 PYO3_CONFIG_FILE=
 	PYO3_PYTHON=$(CURDIR)/$(BIN)/python PYO3_ENVIRONMENT_SIGNATURE=$(shell $(BIN)/python -c 'import sys; \
 	print("%s-%d.%d-%dbit" % (sys.implementation.name, *sys.version_info[:2], 64 if sys.maxsize > 2**32 else 32))'))
 
-.PHONY: help build demo docs notebooks test test-rust test-package test-python test-notebooks test-datasets \
-	test-torch package fuzz soak extension lint api deny format bench bench-codecs bench-crowd bench-dedup \
-	bench-bucket bench-compression bench-index bench-minhash bench-scale bench-storage clean
+.PHONY: help build demo docs notebooks test test-rust test-package test-python test-notebooks test-cluster \
+	test-datasets test-torch package fuzz soak extension lint api deny format bench bench-bucket bench-cluster \
+	bench-codecs bench-compression bench-crowd bench-dedup bench-index bench-minhash bench-scale bench-storage clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -133,6 +133,9 @@ bench: bench-codecs bench-storage ## time hashing, compression and stores beside
 bench-codecs: $(VENV)/.built $(VENV)/.bench ## time hashing and compression beside other packages (ARGUMENTS=--quick tries it)
 	$(BIN)/python benchmarks/bench_codecs.py $(ARGUMENTS)
 
+bench-cluster: $(VENV)/.built $(VENV)-cluster/.tools ## measure what deduplication on Ray costs a document, in processor time and bytes
+	PYTHONPATH=$(CURDIR) $(VENV)-cluster/bin/python benchmarks/bench_cluster.py $(ARGUMENTS)
+
 bench-index: ## time an index of a million documents: adding, asking, saving, opening
 	cargo bench --locked --package mithril-dedup --bench index
 
@@ -154,6 +157,10 @@ test-torch: $(VENV)/.built ## run what needs PyTorch, whose wheel brings 5 GB, i
 	$(VENV)-torch/bin/python -m pip install --quiet --group torch
 	PYTHONPATH=$(CURDIR) $(VENV)-torch/bin/python -m pytest --quiet tests_torch
 
+# Ray's nodes and Spark's executors are processes of this machine; Spark needs Java 17 or newer.
+test-cluster: $(VENV)/.built $(VENV)-cluster/.tools ## run deduplication on Ray and on Spark, whose packages bring 1 GB, in an environment of its own
+	PYTHONPATH=$(CURDIR):$(CURDIR)/tests_cluster $(VENV)-cluster/bin/python -m pytest --quiet tests_cluster
+
 clean: ## remove what was built
 	rm -rf target $(VENV) demo-output mithril/_native.*.so
 
@@ -163,6 +170,12 @@ $(VENV)/.tools: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip==26.3
 	$(BIN)/python -m pip install --quiet --group dev
+	touch $@
+
+$(VENV)-cluster/.tools: pyproject.toml
+	$(PYTHON) -m venv $(VENV)-cluster
+	$(VENV)-cluster/bin/python -m pip install --quiet --upgrade pip==26.3
+	$(VENV)-cluster/bin/python -m pip install --quiet --group cluster
 	touch $@
 
 $(VENV)/.datasets: $(VENV)/.tools

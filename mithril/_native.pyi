@@ -22,6 +22,7 @@ __all__ = [
     "ContentAddressedStore",
     "ContentNotFoundException",
     "CoreConfig",
+    "Decisions",
     "Decoder",
     "DedupFilter",
     "Deduplication",
@@ -39,10 +40,12 @@ __all__ = [
     "ObjectExistsException",
     "ObjectNotFoundException",
     "Operation",
+    "Stages",
     "Storage",
     "StorageException",
     "StoreConnectionException",
     "Table",
+    "Texts",
     "Upload",
     "__version__",
     "after_fork",
@@ -52,6 +55,7 @@ __all__ = [
     "dedup_files",
     "deduplicate",
     "explain_removed",
+    "find_files",
     "hash_column",
     "hash_many",
     "parse_dtype",
@@ -121,6 +125,81 @@ class Table:
     def __len__(self) -> int: ...
     @property
     def column_names(self) -> list[str]: ...
+
+@final
+class Texts:
+    @staticmethod
+    def of_column(column: object) -> Texts: ...
+    @staticmethod
+    def of_file(path: str | PathLike[str], files: str) -> Texts: ...
+    def __len__(self) -> int: ...
+
+def find_files(inputs: Sequence[str | PathLike[str]], options: str) -> tuple[str, list[Path]]: ...
+
+@final
+class Stages:
+    def __new__(cls, options: str) -> Self: ...
+    def banding(self) -> tuple[int, int, float]: ...
+    def sign(
+        self, texts: Texts, block: int, parts: int
+    ) -> tuple[list[Table], list[Table], Table, tuple[int, int, int, int]]: ...
+    def verify(self, pairs: object, texts: Sequence[object]) -> Table: ...
+    def fingerprints(self, texts: object) -> Table: ...
+    @staticmethod
+    def pick(texts: Texts, block: int, table: object, column: str) -> Table: ...
+    @staticmethod
+    def select(texts: object, table: object, column: str) -> Table: ...
+    @staticmethod
+    def find_copies(digests: Sequence[object]) -> Table: ...
+    @staticmethod
+    def candidates(
+        bands: Sequence[object], lengths: Sequence[int], state: object, limits: tuple[int, int]
+    ) -> tuple[Table, Table]: ...
+    def pivots(
+        self,
+        crowds: object,
+        lengths: Sequence[int],
+        state: object,
+        limits: tuple[int, int],
+        prints: Sequence[object],
+    ) -> tuple[Table, Table]: ...
+    def spread(
+        self,
+        crowds: object,
+        states: tuple[Sequence[int], object, object],
+        limits: tuple[int, int],
+        part: tuple[int, int],
+        prints: Sequence[object],
+    ) -> Table: ...
+    def spread_size(
+        self,
+        crowds: object,
+        states: tuple[Sequence[int], object, object],
+        limits: tuple[int, int],
+        prints: Sequence[object],
+    ) -> int: ...
+    @staticmethod
+    def gather(pairs: Sequence[object]) -> Table: ...
+    @staticmethod
+    def split_ids(table: object, column: str, groups: Sequence[int]) -> list[Table]: ...
+    @staticmethod
+    def gather_edges(edges: Sequence[object]) -> Table: ...
+    @staticmethod
+    def assign(edges: object, lengths: Sequence[int], state: object) -> Table: ...
+    @staticmethod
+    def resolve(copies: Sequence[object], removed: object) -> Table: ...
+    @staticmethod
+    def finish(removed: object, resolved: Sequence[object], copies: Sequence[object]) -> Table: ...
+
+@final
+class Decisions:
+    def __new__(cls, lengths: Sequence[int]) -> Self: ...
+    def remove(self, table: object) -> None: ...
+    def wait(self, table: object) -> None: ...
+    def wait_no_more(self) -> None: ...
+    def settle(self, edges: object, blocks: tuple[int, int], may_keep: bool) -> None: ...
+    def open(self) -> int: ...
+    def state(self) -> Table: ...
 
 @final
 class MinHasher:

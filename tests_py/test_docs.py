@@ -42,7 +42,7 @@ RUN = {"python", "pycon", "console"}
 READ = {"sh", "text", "rust", "toml", "{eval-rst}", "{include}", "{toctree}"}
 # Packages that the tests do not install: where one is not there, examples that import it are only
 # read.
-OPTIONAL = {"datasets", "datasketch", "obstore", "rensa", "torch", "torchdata"}
+OPTIONAL = {"datasets", "datasketch", "obstore", "pyspark", "ray", "rensa", "torch", "torchdata"}
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
@@ -68,8 +68,9 @@ def fences_of(page: str) -> list[Fence]:
 def missing(fence: Fence) -> set[str]:
     """The optional packages that an example imports and that are not installed."""
     imported = set(re.findall(r"^(?:>>> )? *(?:import|from) (\w+)", fence.text, re.MULTILINE))
-    if "mithril.torch" in fence.text:
-        imported.add("torch")
+    for module, name in (("torch", "torch"), ("ray", "ray"), ("spark", "pyspark")):
+        if f"mithril.{module}" in fence.text:
+            imported.add(name)
     return {name for name in imported & OPTIONAL if importlib.util.find_spec(name) is None}
 
 
@@ -200,7 +201,7 @@ def test_the_reference_has_every_public_name() -> None:
 def test_pages_that_ask_for_packages_name_known_ones() -> None:
     """A package that is installed here and nowhere else would make an example that nobody runs."""
     groups = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    assert [name for name in OPTIONAL if not re.search(rf'"{name}==', groups)] == []
+    assert [name for name in OPTIONAL if not re.search(rf'"{name}(\[\w+\])?==', groups)] == []
 
 
 def test_the_curve_is_that_of_the_bands() -> None:

@@ -10,11 +10,12 @@ import pytest
 
 import mithril
 
+# Those that need what is not installed for these tests have tests of their own.
+SKIPPED = {"mithril.__main__", "mithril._native", "mithril.ray", "mithril.spark", "mithril.torch"}
 MODULES = ["mithril"] + [
     module.name
     for module in pkgutil.walk_packages(mithril.__path__, "mithril.")
-    # The last needs PyTorch, and has tests of its own.
-    if module.name not in {"mithril.__main__", "mithril._native", "mithril.torch"}
+    if module.name not in SKIPPED
 ]
 
 

@@ -8,7 +8,8 @@
 //!
 //! [`MinHashIndex`] keeps what finds near-duplicates of a text later: it grows, shrinks and is saved.
 //! [`HashColumn`] has the stages up to the signatures and the bands alone, for those who do something
-//! else with them; [`hash_rows`] hashes the rows of a column whole.
+//! else with them; [`hash_rows`] hashes the rows of a column whole. [`stages`] are the deduplicator in pieces, for
+//! engines that spread work over machines.
 //!
 //! The data flows one way: reader → [`Documents`] → [`Shingler`] → signatures and bands → buckets
 //! → verified pairs → the rows that go → writer. A row goes only for a verified match with the very
@@ -40,6 +41,7 @@ mod select;
 mod shingle;
 mod sketch;
 mod spill;
+pub mod stages;
 mod threads;
 mod verify;
 
@@ -53,7 +55,7 @@ pub use error::{DedupError, Result, Source};
 pub use explain::Explanation;
 pub use files::{
     FileOptions, InputFormat, NamedRow, OutputFormat, Plan, RemovedRow, TextFiles, dedup_files,
-    explain_removed, plan_files, read_texts,
+    explain_removed, find_files, plan_files, read_texts,
 };
 pub use filter::{DedupFilter, FilterOptions, FilterStats, WhenFull};
 pub use index::{

@@ -21,6 +21,7 @@ mod interrupt;
 mod minhash;
 mod numpy_api;
 mod operation;
+mod stages;
 mod storage;
 mod table;
 mod tokens;
@@ -58,6 +59,8 @@ mod _native {
     use super::minhash::PyMinHasher;
     #[pymodule_export]
     use super::operation::{PyMailbox, PyOperation};
+    #[pymodule_export]
+    use super::stages::{PyDecisions, PyStages, PyTexts, find_files};
     #[pymodule_export]
     use super::storage::{PyByteStream, PyStorage, PyUpload, parse_url};
     #[pymodule_export]

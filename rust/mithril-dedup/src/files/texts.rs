@@ -1,6 +1,6 @@
 //! The texts of files, for what is not a run over them.
 
-use super::input::{InputFormat, Inputs};
+use super::input::{Format, InputFormat, Inputs};
 use super::scan::Columns;
 use super::scan_inputs;
 use crate::control::Control;
@@ -10,7 +10,7 @@ use crate::spill::Spill;
 use crate::threads::on_a_pool;
 use arrow::array::ArrayRef;
 use serde::{Deserialize, Serialize};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Which texts [`read_texts`] reads.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,4 +59,37 @@ pub fn read_texts<P: AsRef<Path>>(
         let scan = on_a_pool(|| scan_inputs(&inputs, columns, &spill, control))?;
         Ok((scan.documents, scan.id))
     })
+}
+
+/// The files of an input in the order in which [`dedup_files`](super::dedup_files) reads them, and their format.
+///
+/// # Errors
+///
+/// [`DedupError::NotFound`](crate::DedupError::NotFound),
+/// [`DedupError::MixedFormats`](crate::DedupError::MixedFormats), and those of reading folders.
+///
+/// ```
+/// use mithril_dedup::{InputFormat, find_files};
+///
+/// let folder = tempfile::tempdir()?;
+/// std::fs::write(folder.path().join("b.jsonl"), "{\"text\": \"one text\"}\n")?;
+/// std::fs::write(folder.path().join("a.jsonl"), "")?;
+/// let (format, files) = find_files(&[folder.path()], InputFormat::Auto)?;
+/// assert_eq!(format, InputFormat::Jsonl);
+/// assert_eq!(files, [folder.path().join("a.jsonl"), folder.path().join("b.jsonl")]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn find_files<P: AsRef<Path>>(
+    inputs: &[P],
+    format: InputFormat,
+) -> Result<(InputFormat, Vec<PathBuf>)> {
+    let inputs = Control::default().with_flag(|stop| Inputs::find(inputs, format, stop))?;
+    let format = match inputs.format {
+        Format::Parquet => InputFormat::Parquet,
+        Format::Jsonl => InputFormat::Jsonl,
+        Format::Arrow => InputFormat::Arrow,
+        Format::Csv => InputFormat::Csv,
+        Format::Text => InputFormat::Text,
+    };
+    Ok((format, inputs.files.into_iter().map(|file| file.path).collect()))
 }

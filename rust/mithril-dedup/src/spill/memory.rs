@@ -7,8 +7,8 @@ const LIMITS: [&str; 2] =
 /// The bytes of memory of this machine, or of the control group that the process is in if that has less.
 pub(crate) fn of_the_machine() -> Option<u64> {
     let machine = machine();
-    let limit = |file: &&str| std::fs::read_to_string(file).ok()?.trim().parse::<u64>().ok();
-    machine.into_iter().chain(LIMITS.iter().filter_map(|file| limit(&file))).min()
+    let limit = |file: &str| std::fs::read_to_string(file).ok()?.trim().parse::<u64>().ok();
+    machine.into_iter().chain(LIMITS.iter().filter_map(|file| limit(file))).min()
 }
 
 #[cfg(target_os = "linux")]
