@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from mithril import _native
 from mithril.dedup import first_or_longest
 from mithril.exceptions import of_kind
-from mithril.options import encode
+from mithril.options import encode, paths_of
 from mithril.progress import reporting
 from mithril.report import Report
 from mithril.sizes import bytes_of, size_text
@@ -163,7 +163,7 @@ def dedup_files(
         overwrite=overwrite,
     )
     with reporting(progress) as report_to:
-        report = _native.dedup_files(_paths(inputs), output, options, report_to)
+        report = _native.dedup_files(paths_of(inputs), output, options, report_to)
     return Report.from_json(report)
 
 
@@ -236,7 +236,7 @@ def plan_files(
         KeyboardInterrupt: Ctrl-C was pressed.
     """
     with reporting(progress) as report_to:
-        plan = _native.plan_files(_paths(inputs), _encoded(**options), report_to)
+        plan = _native.plan_files(paths_of(inputs), _encoded(**options), report_to)
     return Plan(**json.loads(plan))
 
 
@@ -254,15 +254,9 @@ def _encoded(**options: Any) -> str:  # noqa: ANN401 - the engine checks each
     if "format" in options:
         options["output_format"] = options.pop("format")
     if "against" in options:
-        options["against"] = [os.fspath(path) for path in _paths(options["against"])]
+        options["against"] = [os.fspath(path) for path in paths_of(options["against"])]
     if options.get("memory") is not None:
         options["memory"] = bytes_of(options["memory"])
     if options.get("temp_dir") is not None:
         options["temp_dir"] = os.fspath(options["temp_dir"])
     return encode(**options)
-
-
-def _paths(
-    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
-) -> list[str | os.PathLike[str]]:
-    return [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any
+import os
+from typing import TYPE_CHECKING, Any
 
 from mithril.exceptions import of_kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def encode(**options: Any) -> str:  # noqa: ANN401 - the engine checks each
@@ -25,6 +29,13 @@ def encode(**options: Any) -> str:  # noqa: ANN401 - the engine checks each
         if isinstance(value, float) and not math.isfinite(value):
             raise of_kind("invalid_argument", f"{name} must be a number, not {value}")
     return json.dumps(options, default=_of_numpy)
+
+
+def paths_of(
+    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+) -> list[str | os.PathLike[str]]:
+    """Return one path, or several, as a list."""
+    return [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
 
 
 def _of_numpy(value: object) -> object:

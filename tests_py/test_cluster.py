@@ -280,6 +280,11 @@ def test_text_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("a text")
     with pytest.raises(mithril.InvalidArgumentException, match="text files are not read"):
         find_files(tmp_path, text_column="text")
+    for name in ("a.csv", "a.arrow"):
+        # Formats of one machine, which workers would take for JSON lines.
+        (tmp_path / name).write_text("text\n")
+        with pytest.raises(mithril.InvalidArgumentException, match="files are not read past"):
+            find_files(tmp_path / name, text_column="text")
 
 
 def test_a_block_that_has_lost_rows_is_an_error() -> None:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from mithril import _native
 from mithril.exceptions import of_kind
-from mithril.options import encode
+from mithril.options import encode, paths_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -143,13 +143,12 @@ def find_files(
 
     Raises:
         NotFoundException: An input does not exist.
-        InvalidArgumentException: The files are of more than one format, or text files.
+        InvalidArgumentException: The files are of more than one format, or of another.
     """
-    paths = [inputs] if isinstance(inputs, (str, os.PathLike)) else list(inputs)
-    paths = [os.path.abspath(path) for path in paths]  # noqa: PTH100 - patterns are no paths
+    paths = [os.path.abspath(path) for path in paths_of(inputs)]  # noqa: PTH100 - patterns are no paths
     found, files = _native.find_files(paths, encode(input_format=input_format))
-    if found == "text":
-        message = "text files are not read past one machine: make Parquet or JSON lines of them"
+    if found not in ("parquet", "jsonl"):
+        message = f"{found} files are not read past one machine: make Parquet or JSON lines of them"
         raise of_kind("invalid_argument", message)
     sources = []
     for path in files:
