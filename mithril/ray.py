@@ -21,7 +21,7 @@ from mithril.cluster.runner import guarded, unguarded
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import Unpack
 
     import numpy as np
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from mithril import _native
     from mithril.cluster.options import Options, Settings
+    from mithril.cluster.runner import Calls, Task
 
     # Where Ray is not installed, a type checker would take ``import ray`` for this file.
     ray: Any = None
@@ -41,7 +42,7 @@ else:
 MAX_RETRIES = 8
 
 
-def _guarded_one(task: Callable[..., tuple[Any, ...]], *arguments: Any) -> Any:  # noqa: ANN401
+def _guarded_one(task: Task, *arguments: Any) -> Any:  # noqa: ANN401
     """Run a task of one value, which Ray takes for the value and not for a tuple of it."""
     (value,) = guarded(task, 1, *arguments)
     return value
@@ -67,12 +68,7 @@ class RayRunner:
         self.parallelism = max(1, int(ray.cluster_resources().get("CPU", 1)))
         self._max_retries = max_retries
 
-    def run(
-        self,
-        task: Callable[..., tuple[Any, ...]],
-        calls: Sequence[Sequence[Any]],
-        returns: int,
-    ) -> list[list[Any]]:
+    def run(self, task: Task, calls: Calls, returns: int) -> list[list[Any]]:
         """Run a task for each of `calls`; references come back at once."""
         options = {"name": task.__name__, "max_retries": self._max_retries}
         if returns == 1:
@@ -101,12 +97,14 @@ class RefSource:
 
     def texts(self) -> _native.Texts:
         """Take the texts."""
-        return source.texts_of(ray.get(self.reference), self.text_column)
+        return self._rows().texts()
 
     def table(self, keep: npt.NDArray[np.bool_] | None = None) -> Any:  # noqa: ANN401 - pyarrow
         """Take the rows."""
-        rows = ray.get(self.reference)
-        return rows if keep is None else rows.filter(pa.array(keep))
+        return self._rows().table(keep)
+
+    def _rows(self) -> source.TableSource:
+        return source.TableSource(ray.get(self.reference), self.text_column)
 
 
 class RayResult(result.ClusterResult):
@@ -127,23 +125,12 @@ class RayResult(result.ClusterResult):
         outcome = self._outcome
         are_files = all(isinstance(one, source.FileSource) for one in outcome.sources)
         task = ray.remote(max_retries=MAX_RETRIES)(_lazily if are_files else result.survivors)
-        references = [
-            task.remote(block, rows, one, outcome.duplicates[group])
-            for block, (rows, one, group) in enumerate(
-                zip(outcome.lengths, outcome.sources, self._group_of_block(), strict=True)
-            )
-        ]
-        found = ray_data.from_arrow_refs(references)
+        found = ray_data.from_arrow_refs([task.remote(*block) for block in self._blocks()])
         return found.map_batches(_read, batch_format="pyarrow") if are_files else found
 
     def duplicates_dataset(self) -> Any:  # noqa: ANN401 - a ray.data.Dataset
         """Return the table of duplicates as a ``ray.data.Dataset``, which stays where it is."""
         return ray_data.from_arrow_refs(self._outcome.duplicates)
-
-    def _group_of_block(self) -> Iterator[int]:
-        ends = [*self._outcome.groups[1:], len(self._outcome.sources)]
-        for group, (first, end) in enumerate(zip(self._outcome.groups, ends, strict=True)):
-            yield from [group] * (end - first)
 
 
 def _lazily(block: int, rows: int, file: source.FileSource, duplicates: Any) -> Any:  # noqa: ANN401

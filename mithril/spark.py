@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from typing import Self, Unpack
 
     from mithril.cluster.options import Options, Settings
+    from mithril.cluster.runner import Calls, Task
 
 
 @dataclass(frozen=True)
@@ -68,12 +69,7 @@ class SparkRunner:
             self.parallelism = 8 if context is None else max(1, context.defaultParallelism)
         folder.mkdir(parents=True)
 
-    def run(
-        self,
-        task: Callable[..., tuple[Any, ...]],
-        calls: Sequence[Sequence[Any]],
-        returns: int,
-    ) -> list[list[Any]]:
+    def run(self, task: Task, calls: Calls, returns: int) -> list[list[Any]]:
         """Run a task for each of `calls`, and wait for all."""
         if not calls:
             return []
@@ -117,9 +113,7 @@ class SparkRunner:
         return folder
 
 
-def _working(
-    folder: str, task: Callable[..., tuple[Any, ...]], returns: int
-) -> Callable[[Iterable[Any]], Iterator[Any]]:
+def _working(folder: str, task: Task, returns: int) -> Callable[[Iterable[Any]], Iterator[Any]]:
     """Make the function that runs calls on a worker."""
 
     def work(batches: Iterable[Any]) -> Iterator[Any]:
@@ -132,9 +126,7 @@ def _working(
     return work
 
 
-def _run(
-    folder: Path, number: int, task: Callable[..., tuple[Any, ...]], returns: int
-) -> list[int]:
+def _run(folder: Path, number: int, task: Task, returns: int) -> list[int]:
     """Run a call, write its values into a file, and return where each ends."""
     call = pickle.loads((folder / f"{number}.call").read_bytes())  # noqa: S301 - written by the driver
     arguments = [one.read() if isinstance(one, Reference) else one for one in call]
@@ -179,16 +171,15 @@ class SparkResult(result.ClusterResult):
         Raises:
             DedupException: A file has changed since it was read first; when the data frame is read.
         """
-        outcome = self._outcome
-        first = outcome.sources[0].table()
+        first = self._outcome.sources[0].table()
         schema = self._spark.createDataFrame(first.slice(0, 0)).schema
-        blocks = list(zip(outcome.lengths, outcome.sources, self._of_blocks(), strict=True))
+        blocks = self._blocks()
         arrow_schema = first.schema
 
         def read(batches: Iterable[Any]) -> Iterator[Any]:
             for batch in batches:
-                for block in batch.column(0).to_pylist():
-                    rows, one, duplicates = blocks[block]
+                for number in batch.column(0).to_pylist():
+                    block, rows, one, duplicates = blocks[number]
                     stay = result.survivors(block, rows, one, duplicates.read())
                     yield from stay.cast(arrow_schema).combine_chunks().to_batches()
 
@@ -218,13 +209,6 @@ class SparkResult(result.ClusterResult):
     def __exit__(self, *_: object) -> None:
         """Remove the files of the run."""
         self.close()
-
-    def _of_blocks(self) -> list[Any]:
-        """For each block, the reference to the duplicates of its group."""
-        outcome = self._outcome
-        ends = [*outcome.groups[1:], len(outcome.sources)]
-        bounds = zip(outcome.groups, ends, outcome.duplicates, strict=True)
-        return [one for first, end, one in bounds for _ in range(first, end)]
 
 
 def deduplicate(

@@ -19,7 +19,7 @@ from mithril.cluster import plan
 from mithril.cluster.source import find_files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from mithril.cluster.runner import Calls, Task
 
 MEMORY = 256 << 20
 
@@ -47,12 +47,7 @@ class LosingRunner(mithril.ray.RayRunner):
     def _add(self) -> Any:
         return self.cluster.add_node(num_cpus=1, object_store_memory=MEMORY)
 
-    def run(
-        self,
-        task: Callable[..., tuple[Any, ...]],
-        calls: Sequence[Sequence[Any]],
-        returns: int,
-    ) -> list[list[Any]]:
+    def run(self, task: Task, calls: Calls, returns: int) -> list[list[Any]]:
         ran = super().run(task, calls, returns)
         if task.__name__ in self.phases:
             self.phases.remove(task.__name__)

@@ -7,8 +7,9 @@ import signal
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
+
+    from mithril.cluster.runner import Calls, Runner, Task
 
 PHASES = {
     "sign",
@@ -30,10 +31,28 @@ PHASES = {
 }
 
 
+class DeadlyRunner:
+    """Another runner, which loses a worker in each phase."""
+
+    def __init__(self, runner: Runner, folder: Path) -> None:
+        self.runner = runner
+        self.parallelism = runner.parallelism
+        self.share, self.get = runner.share, runner.get
+        self.folder = folder
+        folder.mkdir()
+
+    def run(self, task: Task, calls: Calls, returns: int) -> list[list[Any]]:
+        return self.runner.run(Deadly(task, self.folder), calls, returns)
+
+    def killed(self) -> dict[str, int]:
+        """The process that each phase has lost."""
+        return {path.name: int(path.read_text()) for path in self.folder.iterdir()}
+
+
 class Deadly:
     """A task whose first call does its work, and is killed before anybody gets it."""
 
-    def __init__(self, task: Callable[..., tuple[Any, ...]], folder: Path) -> None:
+    def __init__(self, task: Task, folder: Path) -> None:
         self.task = task
         self.folder = folder
         self.__name__ = task.__name__

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 import ray
 import ray.data
 from cluster_texts import CORPORA, at_once, bounds, corpus, rows_of, table, write
-from phases import PHASES, Deadly
+from phases import PHASES, DeadlyRunner
 
 import mithril.ray
 from mithril.cluster import plan
@@ -17,7 +17,7 @@ from mithril.cluster.options import Settings
 from mithril.cluster.source import find_files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -81,33 +81,17 @@ def test_edges_past_the_budget_of_the_driver_give_the_same_answer(
     assert rows_of(result, bounds(len(texts))) == at_once(name)
 
 
-class DeadlyRunner(mithril.ray.RayRunner):
-    """A runner that loses a worker in each phase."""
-
-    folder: Path
-
-    def run(
-        self,
-        task: Callable[..., tuple[Any, ...]],
-        calls: Sequence[Sequence[Any]],
-        returns: int,
-    ) -> list[list[Any]]:
-        return super().run(Deadly(task, self.folder), calls, returns)
-
-
 @pytest.mark.parametrize("name", ["real", "skew"])
 def test_a_worker_that_is_killed_in_each_phase_changes_nothing(name: str, tmp_path: Path) -> None:
     write(name, tmp_path)
     texts, options = corpus(name)
-    runner = DeadlyRunner()
-    runner.folder = tmp_path / "killed"
-    runner.folder.mkdir()
+    runner = DeadlyRunner(mithril.ray.RayRunner(), tmp_path / "killed")
     sources = find_files(sorted(tmp_path.glob("*.parquet")), text_column="text")
     # Crowds of few rows, so that there are rounds.
     outcome = plan.deduplicate(runner, sources, options, {"crowd": 4, "pivots": 1})
-    result = mithril.ray.RayResult(runner, outcome)
+    result = mithril.ray.RayResult(runner.runner, outcome)
     assert rows_of(result, bounds(len(texts))) == at_once(name)
-    killed = {path.name: int(path.read_text()) for path in runner.folder.iterdir()}
+    killed = runner.killed()
     assert killed.keys() == PHASES
     # Each phase took a worker with it.
     assert len(set(killed.values())) == len(PHASES)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from cluster_texts import CORPORA, at_once, bounds, corpus, rows_of, write
-from phases import PHASES, Deadly
+from phases import PHASES, DeadlyRunner
 from pyspark.sql import SparkSession
 
 import mithril.spark
@@ -17,7 +17,7 @@ from mithril.cluster.options import Settings
 from mithril.cluster.source import find_files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -93,31 +93,16 @@ def test_edges_past_the_budget_of_the_driver_give_the_same_answer(
         assert rows_of(result, bounds(len(texts))) == at_once(name)
 
 
-class DeadlyRunner(mithril.spark.SparkRunner):
-    """A runner that loses a worker in each phase."""
-
-    killed: Path
-
-    def run(
-        self,
-        task: Callable[..., tuple[Any, ...]],
-        calls: Sequence[Sequence[Any]],
-        returns: int,
-    ) -> list[list[Any]]:
-        return super().run(Deadly(task, self.killed), calls, returns)
-
-
 def test_a_worker_that_is_killed_in_each_phase_changes_nothing(spark: Any, tmp_path: Path) -> None:
     write("real", tmp_path)
     texts, options = corpus("real")
-    runner = DeadlyRunner(spark, tmp_path / "scratch")
-    runner.killed = tmp_path / "killed"
-    runner.killed.mkdir()
+    alive = mithril.spark.SparkRunner(spark, tmp_path / "scratch")
+    runner = DeadlyRunner(alive, tmp_path / "killed")
     sources = find_files(sorted(tmp_path.glob("*.parquet")), text_column="text")
     outcome = plan.deduplicate(runner, sources, options, {"crowd": 4, "pivots": 1})
-    result = mithril.spark.SparkResult(runner, outcome, spark, tmp_path / "scratch")
+    result = mithril.spark.SparkResult(alive, outcome, spark, tmp_path / "scratch")
     assert rows_of(result, bounds(len(texts))) == at_once("real")
-    killed = {path.name: int(path.read_text()) for path in runner.killed.iterdir()}
+    killed = runner.killed()
     assert killed.keys() == PHASES
     assert len(set(killed.values())) == len(PHASES)
 

@@ -18,10 +18,10 @@ from mithril.exceptions import of_kind
 from mithril.report import Banding
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from mithril.cluster.options import Options
-    from mithril.cluster.runner import Runner
+    from mithril.cluster.runner import Calls, Runner, Task
     from mithril.cluster.source import Source
 
 CROWD = 64
@@ -382,9 +382,7 @@ class _Run:
         ]
         return self._run(stages.finish, calls, 2)
 
-    def _run(
-        self, task: Callable[..., tuple[Any, ...]], calls: Sequence[Sequence[Any]], returns: int
-    ) -> list[list[Any]]:
+    def _run(self, task: Task, calls: Calls, returns: int) -> list[list[Any]]:
         """Run tasks and wait; the last value of each is here, the others are references."""
         start = time.perf_counter()
         ran = self.runner.run(task, calls, returns)

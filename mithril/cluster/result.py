@@ -66,6 +66,17 @@ class ClusterResult:
         path = getattr(self._outcome.sources[block], "path", None)
         return Location(block, int(number) & ((1 << ROW_BITS) - 1), path)
 
+    def _blocks(self) -> list[tuple[int, int, Source, Any]]:
+        """For each block what `survivors` takes, of the duplicates a reference."""
+        outcome = self._outcome
+        ends = [*outcome.groups[1:], len(outcome.sources)]
+        groups = zip(outcome.groups, ends, outcome.duplicates, strict=True)
+        return [
+            (block, outcome.lengths[block], outcome.sources[block], duplicates)
+            for first, end, duplicates in groups
+            for block in range(first, end)
+        ]
+
     def __repr__(self) -> str:
         """Say how many rows stay and go."""
         report = self.report

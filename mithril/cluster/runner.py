@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    Task: TypeAlias = Callable[..., tuple[Any, ...]]
+    Calls: TypeAlias = Sequence[Sequence[Any]]
 
 
 class Runner(Protocol):
@@ -21,12 +24,7 @@ class Runner(Protocol):
         """About how many tasks run at a time."""
         ...
 
-    def run(
-        self,
-        task: Callable[..., tuple[Any, ...]],
-        calls: Sequence[Sequence[Any]],
-        returns: int,
-    ) -> list[list[Any]]:
+    def run(self, task: Task, calls: Calls, returns: int) -> list[list[Any]]:
         """Run a task for each of `calls`, its arguments; references among these become values.
 
         Args:
@@ -63,7 +61,7 @@ class Failure:
     """The exception."""
 
 
-def guarded(task: Callable[..., tuple[Any, ...]], returns: int, *arguments: Any) -> tuple[Any, ...]:  # noqa: ANN401
+def guarded(task: Task, returns: int, *arguments: Any) -> tuple[Any, ...]:  # noqa: ANN401
     """Run a task so that what it raises is a value.
 
     The same arguments would raise it again, so that a cluster need not try, nor log it for each of
@@ -110,12 +108,7 @@ class LocalRunner:
 
     parallelism = 2
 
-    def run(
-        self,
-        task: Callable[..., tuple[Any, ...]],
-        calls: Sequence[Sequence[Any]],
-        returns: int,
-    ) -> list[list[Any]]:
+    def run(self, task: Task, calls: Calls, returns: int) -> list[list[Any]]:
         """Run a task for each of `calls`."""
         return [list(guarded(task, returns, *call)) for call in calls]
 

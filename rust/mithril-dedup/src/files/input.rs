@@ -98,6 +98,7 @@ impl Inputs {
             wanted,
             stop: Arc::clone(stop),
             seen: HashSet::new(),
+            folders: HashSet::new(),
             found: Vec::new(),
             skipped_binary: 0,
             passed_over: 0,
@@ -140,6 +141,8 @@ struct Search {
     wanted: InputFormat,
     stop: Arc<AtomicBool>,
     seen: HashSet<PathBuf>,
+    /// Those that hold Arrow files, and were looked at.
+    folders: HashSet<PathBuf>,
     found: Vec<(Format, InputFile)>,
     skipped_binary: u64,
     passed_over: u64,
@@ -343,6 +346,7 @@ impl Search {
     fn add(&mut self, format: Format, path: PathBuf) -> Result<()> {
         if format == Format::Arrow
             && let Some(folder) = path.parent()
+            && self.folders.insert(folder.to_owned())
         {
             check_dataset(folder)?;
         }

@@ -1,6 +1,7 @@
 //! Arrow IPC: what is looked at before a library reads it, and which types Parquet has no name for.
 
 use super::input_file::{InputFile, guarded};
+use super::remote::Handle;
 use crate::error::{DedupError, Result};
 use crate::spill::of_the_machine;
 use arrow::array::RecordBatch;
@@ -9,33 +10,43 @@ use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, Tim
 use arrow::ipc::reader::read_footer_length;
 use arrow::ipc::{Message, root_as_footer, root_as_message};
 use parquet::arrow::arrow_writer::ArrowWriter;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::sync::Arc;
 
 /// How an IPC file begins, but for one that is a stream.
 const MAGIC: &[u8] = b"ARROW1";
 /// The bytes of the magic, and of what fills it up.
-const HEAD: u64 = 8;
+const HEAD: usize = 8;
 /// The length of the footer, and the magic once more.
 const TAIL: u64 = 10;
 const CONTINUATION: [u8; 4] = [0xff; 4];
 /// The most that zstd makes of a byte: a block of 128 kB from four.
 const MOST_COMPRESSED: u64 = 1 << 15;
 
-/// Whether it is a file, and not a stream; the reader is where its contents begin as a stream.
+/// What is in an object, as a stream: it is the same whether it stands alone or between the magics of a file.
+pub(super) fn contents(file: &InputFile, mut object: Handle) -> Result<impl Read> {
+    let mut head = Vec::with_capacity(HEAD);
+    let read = object.by_ref().take(HEAD as u64).read_to_end(&mut head);
+    read.map_err(|error| DedupError::read(&file.path, error))?;
+    if head.starts_with(MAGIC) {
+        head.clear();
+    }
+    Ok(Cursor::new(head).chain(object))
+}
+
+/// Whether it is a file, and not a stream.
 ///
 /// Every length is looked at, since memory for it is asked for before it turns out that there are not as many bytes.
 pub(super) fn check(file: &InputFile, reader: &mut (impl Read + Seek)) -> Result<bool> {
     let wrong = |error: io::Error| DedupError::read(&file.path, error);
     let mut magic = [0; MAGIC.len()];
     let is_file = reader.read_exact(&mut magic).is_ok() && magic == MAGIC;
-    if is_file && !file.is_remote() {
+    if is_file {
         check_footer(file, reader)?;
-    } else if !file.is_remote() {
+    } else {
         check_messages(file, reader)?;
     }
-    let begin = if is_file && file.is_remote() { HEAD } else { 0 };
-    reader.seek(SeekFrom::Start(begin)).map_err(wrong)?;
+    reader.rewind().map_err(wrong)?;
     Ok(is_file)
 }
 
@@ -45,7 +56,7 @@ fn damaged(file: &InputFile) -> DedupError {
 
 fn check_footer(file: &InputFile, reader: &mut (impl Read + Seek)) -> Result<()> {
     let wrong = |error: io::Error| DedupError::read(&file.path, error);
-    if file.size < HEAD + TAIL {
+    if file.size < HEAD as u64 + TAIL {
         return Err(damaged(file));
     }
     let mut tail = [0; TAIL as usize];

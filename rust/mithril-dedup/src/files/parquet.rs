@@ -5,9 +5,9 @@ mod int96;
 use super::input_file::{Fetched, InputFile, guarded, with_ahead};
 use super::output::OutputFolder;
 use super::plan::Amount;
-use super::rewrite::{Rewrite, survivors, without_repeats};
-use super::scan::{Columns, Scan, concat_column, starts};
-use super::sink::{Sink, Texts};
+use super::rewrite::Rewrite;
+use super::scan::{Chunks, Columns, Scan, starts};
+use super::sink::Sink;
 use crate::control::Control;
 use crate::documents::Documents;
 use crate::error::{DedupError, Result};
@@ -83,16 +83,7 @@ pub(super) fn scan(
         },
     )?;
 
-    let (mut all, mut ids, mut bys) = (Vec::new(), Vec::new(), Vec::new());
-    for Read { texts, id, by } in read {
-        all.extend(texts);
-        ids.extend(id);
-        bys.extend(by);
-    }
-    let (documents, spooled) = sink.finish(all)?;
-    let id = concat_column(columns.id.unwrap_or_default(), &ids)?;
-    let by = concat_column(columns.by.unwrap_or_default(), &bys)?;
-    Ok(Scan { documents, spooled, id, by, starts: starts(lengths) })
+    Scan::of_chunks(read, starts(lengths), columns, sink)
 }
 
 /// Writes the rows of each file that stay, as they came, files in parallel.
@@ -121,16 +112,7 @@ pub(super) fn rewrite(rewrite: Rewrite) -> Result<()> {
                 Ok(builder.with_row_groups(vec![group]).with_batch_size(rows).build()?)
             })
         });
-        let mut row = scan.rows(index).start;
-        let batches = all_batches(file, batches, rewrite.control).map(|batch| {
-            let batch = without_repeats(rewrite, file, row, batch?)?;
-            row += batch.num_rows();
-            Ok(batch)
-        });
-        let batches = survivors(file, batches, keep);
-        rewrite.write_part(index, &schema, batches)?;
-        file.check()?;
-        rewrite.control.advance(1)
+        rewrite.write_survivors(index, file, &schema, all_batches(file, batches))
     })
 }
 
@@ -256,31 +238,16 @@ struct RowGroup<'a> {
     bytes: u64,
 }
 
-/// What was read of a row group, in chunks.
-#[derive(Default)]
-struct Read {
-    texts: Vec<Texts>,
-    id: Vec<ArrayRef>,
-    by: Vec<ArrayRef>,
-}
-
 impl RowGroup<'_> {
     /// Reads the text, id and keep columns.
-    fn read(&self, columns: Columns, sink: &Sink, fetched: Option<Fetched>) -> Result<Read> {
-        let mut read = Read::default();
+    fn read(&self, columns: Columns, sink: &Sink, fetched: Option<Fetched>) -> Result<Chunks> {
+        let mut read = Chunks::default();
         let batch_rows = batch_rows(self.metadata, self.group);
         let mut batches = self.batches(0, batch_rows, fetched)?;
-        let mut row = 0;
         while let Some(batch) = guarded(self.file, || Ok(batches.next().transpose()?))
-            .map_err(|error| self.find_bad_row(row, batch_rows).unwrap_or(error))?
+            .map_err(|error| self.find_bad_row(read.rows, batch_rows).unwrap_or(error))?
         {
-            let column = |name: &str| batch.column_by_name(name).cloned();
-            if let Some(texts) = column(columns.text) {
-                read.texts.push(sink.array(texts)?);
-            }
-            read.id.extend(columns.id.and_then(column));
-            read.by.extend(columns.by.and_then(column));
-            row += batch.num_rows();
+            read.push(&batch, columns, sink)?;
         }
         Ok(read)
     }
@@ -438,12 +405,10 @@ fn rows_of_bytes(bytes: usize, rows: usize) -> usize {
 fn all_batches<'a>(
     file: &'a InputFile,
     mut readers: impl Iterator<Item = Result<ParquetRecordBatchReader>> + 'a,
-    control: Control<'a>,
 ) -> impl Iterator<Item = Result<RecordBatch>> + 'a {
     let mut current: Option<ParquetRecordBatchReader> = None;
     let mut next = move || -> Result<Option<RecordBatch>> {
         loop {
-            control.check()?;
             if let Some(batches) = &mut current
                 && let Some(batch) = guarded(file, || Ok(batches.next().transpose()?))?
             {

@@ -48,6 +48,26 @@ impl<'a> Rewrite<'a> {
         self.outcome.keep.get(self.scan.rows(file)).unwrap_or_default()
     }
 
+    /// Writes the rows of a file that stay, without what was removed within them, as the part of its number.
+    pub(super) fn write_survivors(
+        self,
+        index: usize,
+        file: &InputFile,
+        schema: &SchemaRef,
+        batches: impl Iterator<Item = Result<RecordBatch>>,
+    ) -> Result<()> {
+        let mut row = self.scan.rows(index).start;
+        let batches = batches.map(|batch| {
+            self.control.check()?;
+            let batch = self.without_repeats(file, row, batch?)?;
+            row += batch.num_rows();
+            Ok(batch)
+        });
+        self.write_part(index, schema, survivors(file, batches, self.keep_of(index)))?;
+        file.check()?;
+        self.control.advance(1)
+    }
+
     /// Writes batches of one schema as the part of this number.
     pub(super) fn write_part(
         &self,
@@ -63,35 +83,35 @@ impl<'a> Rewrite<'a> {
             OutputFormat::Jsonl => jsonl::write_batches(index, batches, self.folder),
         }
     }
-}
 
-/// A batch that begins at `row`, without what was removed within its texts.
-pub(super) fn without_repeats(
-    rewrite: Rewrite,
-    file: &InputFile,
-    row: usize,
-    batch: RecordBatch,
-) -> Result<RecordBatch> {
-    let rows = row..row + batch.num_rows();
-    if rewrite.outcome.repeats_of(rows.clone()).is_empty() {
-        return Ok(batch);
+    /// A batch that begins at `row`, without what was removed within its texts.
+    fn without_repeats(
+        &self,
+        file: &InputFile,
+        row: usize,
+        batch: RecordBatch,
+    ) -> Result<RecordBatch> {
+        let rows = row..row + batch.num_rows();
+        if self.outcome.repeats_of(rows.clone()).is_empty() {
+            return Ok(batch);
+        }
+        let changed = || DedupError::InputChanged { file: file.path.clone() };
+        let schema = batch.schema();
+        let (at, field) = schema.column_with_name(self.text_column).ok_or_else(changed)?;
+        let (_, mut columns, _) = batch.into_parts();
+        let column = columns.get_mut(at).ok_or_else(changed)?;
+        let texts: LargeStringArray =
+            rows.map(|row| self.outcome.text(&self.scan.documents, row)).collect();
+        // A dictionary may have too few keys for texts that were the same and are not now.
+        let options = CastOptions { safe: false, ..CastOptions::default() };
+        *column = cast_with_options(&texts, field.data_type(), &options)
+            .map_err(|error| DedupError::write(&file.path, error))?;
+        Ok(RecordBatch::try_new(schema, columns)?)
     }
-    let changed = || DedupError::InputChanged { file: file.path.clone() };
-    let schema = batch.schema();
-    let (at, field) = schema.column_with_name(rewrite.text_column).ok_or_else(changed)?;
-    let (_, mut columns, _) = batch.into_parts();
-    let column = columns.get_mut(at).ok_or_else(changed)?;
-    let texts: LargeStringArray =
-        rows.map(|row| rewrite.outcome.text(&rewrite.scan.documents, row)).collect();
-    // A dictionary may have too few keys for texts that were the same and are not now.
-    let options = CastOptions { safe: false, ..CastOptions::default() };
-    *column = cast_with_options(&texts, field.data_type(), &options)
-        .map_err(|error| DedupError::write(&file.path, error))?;
-    Ok(RecordBatch::try_new(schema, columns)?)
 }
 
 /// The rows of each batch that stay; batches of which none does are left out.
-pub(super) fn survivors<'a>(
+fn survivors<'a>(
     file: &'a InputFile,
     mut batches: impl Iterator<Item = Result<RecordBatch>> + 'a,
     keep: &'a [bool],

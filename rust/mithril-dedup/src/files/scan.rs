@@ -1,8 +1,9 @@
 //! What the first pass brings back.
 
+use super::sink::{Sink, Texts};
 use crate::documents::Documents;
 use crate::error::{DedupError, Result};
-use arrow::array::{Array, ArrayRef, new_empty_array};
+use arrow::array::{Array, ArrayRef, RecordBatch, new_empty_array};
 use arrow::compute::{CastOptions, cast_with_options, concat};
 use arrow::datatypes::DataType;
 
@@ -27,7 +28,54 @@ pub(super) struct Scan {
     pub(super) starts: Vec<usize>,
 }
 
+/// What was read of the columns that decide, in chunks.
+#[derive(Default)]
+pub(super) struct Chunks {
+    pub(super) rows: usize,
+    texts: Vec<Texts>,
+    id: Vec<ArrayRef>,
+    by: Vec<ArrayRef>,
+}
+
+impl Chunks {
+    /// Takes the columns of a batch.
+    pub(super) fn push(
+        &mut self,
+        batch: &RecordBatch,
+        columns: Columns,
+        sink: &Sink,
+    ) -> Result<()> {
+        let column = |name: &str| batch.column_by_name(name).cloned();
+        if let Some(texts) = column(columns.text) {
+            self.texts.push(sink.array(texts)?);
+        }
+        self.id.extend(columns.id.and_then(column));
+        self.by.extend(columns.by.and_then(column));
+        self.rows += batch.num_rows();
+        Ok(())
+    }
+}
+
 impl Scan {
+    /// What was read of all files, of which each begins with one of `starts`.
+    pub(super) fn of_chunks(
+        read: Vec<Chunks>,
+        starts: Vec<usize>,
+        columns: Columns,
+        sink: Sink,
+    ) -> Result<Self> {
+        let (mut texts, mut ids, mut bys) = (Vec::new(), Vec::new(), Vec::new());
+        for chunks in read {
+            texts.extend(chunks.texts);
+            ids.extend(chunks.id);
+            bys.extend(chunks.by);
+        }
+        let (documents, spooled) = sink.finish(texts)?;
+        let id = concat_column(columns.id.unwrap_or_default(), &ids)?;
+        let by = concat_column(columns.by.unwrap_or_default(), &bys)?;
+        Ok(Self { documents, spooled, id, by, starts })
+    }
+
     /// The rows of one file.
     pub(super) fn rows(&self, file: usize) -> std::ops::Range<usize> {
         let at = |index: usize| self.starts.get(index).copied().unwrap_or(self.documents.len());
@@ -53,7 +101,7 @@ pub(super) fn starts(lengths: impl IntoIterator<Item = usize>) -> Vec<usize> {
 }
 
 /// The chunks of a column as one array of a type that holds all of them without a loss.
-pub(super) fn concat_column(name: &str, chunks: &[ArrayRef]) -> Result<Option<ArrayRef>> {
+fn concat_column(name: &str, chunks: &[ArrayRef]) -> Result<Option<ArrayRef>> {
     let types: Vec<&DataType> = chunks.iter().map(|chunk| value_type(chunk.data_type())).collect();
     let Some(&last) = types.last() else {
         // A column that was asked for, of no rows.

@@ -7,7 +7,7 @@ use super::references::{Place, References};
 use super::scan::Scan;
 use crate::deduplicator::{Deduplication, Duplicate};
 use crate::error::Result;
-use crate::repeats::{Repeat, removed_texts};
+use crate::repeats::{integers, removed_texts};
 use arrow::array::{
     Array, ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray, UInt64Array,
 };
@@ -69,12 +69,9 @@ fn write_repeats(rows: Rows, outcome: &Deduplication, folder: &OutputFolder) -> 
             repeats.iter().map(|one| (one.against, one.kept_row)).collect();
         let mut columns = rows.named(&removed)?;
         columns.extend(rows.named(&kept)?);
-        let integers = |value: fn(&Repeat) -> u64| -> ArrayRef {
-            Arc::new(repeats.iter().map(|one| Some(value(one) as i64)).collect::<Int64Array>())
-        };
-        columns.push(integers(|one| one.part));
-        columns.push(integers(|one| one.kept_part));
-        columns.push(integers(|one| one.count));
+        columns.push(integers(repeats, |one| one.part));
+        columns.push(integers(repeats, |one| one.kept_part));
+        columns.push(integers(repeats, |one| one.count));
         columns.push(Arc::new(removed_texts(repeats, &rows.scan.documents)));
         if !rows.references.are_none() {
             let against = repeats.iter().map(|one| Some(one.against));

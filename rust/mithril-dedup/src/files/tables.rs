@@ -5,9 +5,9 @@ use super::input_file::{InputFile, guarded};
 use super::ipc;
 use super::jsonl::decompressed;
 use super::parquet::find_columns;
-use super::rewrite::{Rewrite, survivors, without_repeats};
-use super::scan::{Columns, Scan, concat_column, starts};
-use super::sink::{EXPECTED_ROW, Sink, Texts};
+use super::rewrite::Rewrite;
+use super::scan::{Chunks, Columns, Scan, starts};
+use super::sink::{EXPECTED_ROW, Sink};
 use crate::control::Control;
 use crate::error::{Result, Source};
 use crate::spill::Spill;
@@ -18,11 +18,9 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::ipc::reader::{FileReader, StreamReader};
 use rayon::prelude::*;
-use std::io::BufReader;
 use std::path::Path;
 use std::sync::Arc;
 
-const BUFFER: usize = 1 << 20;
 const BATCH_ROWS: usize = 4096;
 
 /// Reads the columns that decide, files in parallel.
@@ -35,7 +33,7 @@ pub(super) fn scan(
     let bytes: u64 = files.iter().map(super::jsonl::expected_bytes).sum();
     control.begin("reading", files.iter().map(|file| file.size).sum());
     let sink = Sink::new(spill, bytes, bytes / EXPECTED_ROW)?;
-    let read: Vec<ReadFile> = files
+    let read: Vec<Chunks> = files
         .par_iter()
         .map(|file| {
             let read = read(format, file, columns, &sink, control)?;
@@ -44,43 +42,19 @@ pub(super) fn scan(
         })
         .collect::<Result<_>>()?;
     let starts = starts(read.iter().map(|file| file.rows));
-    let (mut texts, mut ids, mut bys) = (Vec::new(), Vec::new(), Vec::new());
-    for file in read {
-        texts.extend(file.texts);
-        ids.extend(file.id);
-        bys.extend(file.by);
+    let mut scan = Scan::of_chunks(read, starts, columns, sink)?;
+    if format == Format::Csv {
+        scan.by = scan.by.map(as_numbers);
     }
-    let (documents, spooled) = sink.finish(texts)?;
-    let id = concat_column(columns.id.unwrap_or_default(), &ids)?;
-    let by = concat_column(columns.by.unwrap_or_default(), &bys)?;
-    let by = if format == Format::Csv { by.map(as_numbers) } else { by };
-    Ok(Scan { documents, spooled, id, by, starts })
+    Ok(scan)
 }
 
 /// Writes the rows of each file that stay, as they came, files in parallel.
 pub(super) fn rewrite(rewrite: Rewrite) -> Result<()> {
     rewrite.files().par_iter().enumerate().try_for_each(|(index, file)| {
         let (schema, batches) = open(rewrite.inputs.format, file)?;
-        let mut row = rewrite.scan.rows(index).start;
-        let batches = batches.map(|batch| {
-            rewrite.control.check()?;
-            let batch = without_repeats(rewrite, file, row, batch?)?;
-            row += batch.num_rows();
-            Ok(batch)
-        });
-        let batches = survivors(file, batches, rewrite.keep_of(index));
-        rewrite.write_part(index, &schema, batches)?;
-        file.check()?;
-        rewrite.control.advance(1)
+        rewrite.write_survivors(index, file, &schema, batches)
     })
-}
-
-/// What was read of a file, in chunks.
-struct ReadFile {
-    rows: usize,
-    texts: Vec<Texts>,
-    id: Vec<ArrayRef>,
-    by: Vec<ArrayRef>,
 }
 
 fn read(
@@ -89,20 +63,13 @@ fn read(
     columns: Columns,
     sink: &Sink,
     control: Control,
-) -> Result<ReadFile> {
+) -> Result<Chunks> {
     let (schema, batches) = open(format, file)?;
-    let [text, id, by] = find_columns(file, &schema, columns)?;
-    let mut read = ReadFile { rows: 0, texts: Vec::new(), id: Vec::new(), by: Vec::new() };
+    find_columns(file, &schema, columns)?;
+    let mut read = Chunks::default();
     for batch in batches {
         control.check()?;
-        let batch = batch?;
-        let column = |at: Option<usize>| at.and_then(|at| batch.columns().get(at)).cloned();
-        if let Some(texts) = column(text) {
-            read.texts.push(sink.array(texts)?);
-        }
-        read.id.extend(column(id));
-        read.by.extend(column(by));
-        read.rows += batch.num_rows();
+        read.push(&batch?, columns, sink)?;
     }
     Ok(read)
 }
@@ -114,14 +81,17 @@ pub(super) fn open(format: Format, file: &InputFile) -> Result<(SchemaRef, Batch
     if format == Format::Csv {
         return open_csv(file);
     }
-    let mut reader = BufReader::with_capacity(BUFFER, file.open()?);
-    let is_file = ipc::check(file, &mut reader)?;
-    // To jump about in an object costs a request a jump; what is in a file is a stream too.
-    let (schema, batches) = if is_file && !file.is_remote() {
-        let reader = guarded(file, || Ok(FileReader::try_new(reader, None)?))?;
+    let mut handle = file.open()?;
+    let (schema, batches) = if file.is_remote() {
+        // To jump about in an object costs a request a jump; what is in a file is a stream too.
+        let stream = ipc::contents(file, handle)?;
+        let reader = guarded(file, || Ok(StreamReader::try_new_buffered(stream, None)?))?;
+        (reader.schema(), guard(file, reader))
+    } else if ipc::check(file, &mut handle)? {
+        let reader = guarded(file, || Ok(FileReader::try_new_buffered(handle, None)?))?;
         (reader.schema(), guard(file, reader))
     } else {
-        let reader = guarded(file, || Ok(StreamReader::try_new(reader, None)?))?;
+        let reader = guarded(file, || Ok(StreamReader::try_new_buffered(handle, None)?))?;
         (reader.schema(), guard(file, reader))
     };
     let schema = ipc::parquet_schema(file, &schema)?;

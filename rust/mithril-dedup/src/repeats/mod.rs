@@ -12,7 +12,7 @@ use crate::documents::Documents;
 use crate::error::Result;
 use crate::hash_keys::BuildAsItIs;
 use crate::options::DedupOptions;
-pub(crate) use outcome::removed_texts;
+pub(crate) use outcome::{integers, removed_texts};
 use parts::Part;
 pub(crate) use parts::Unit;
 use rayon::prelude::*;

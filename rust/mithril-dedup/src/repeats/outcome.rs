@@ -54,9 +54,7 @@ impl Deduplication {
     ///
     /// None in practice: the columns have equal lengths.
     pub fn repeats_batch(&self, documents: &Documents) -> Result<RecordBatch> {
-        let integers = |value: fn(&Repeat) -> u64| -> ArrayRef {
-            Arc::new(self.repeats.iter().map(|one| Some(value(one) as i64)).collect::<Int64Array>())
-        };
+        let integers = |value| integers(&self.repeats, value);
         let mut columns = vec![
             ("row", integers(|one| one.row)),
             ("part", integers(|one| one.part)),
@@ -73,6 +71,11 @@ impl Deduplication {
         let columns = columns.into_iter().map(|(name, column)| (name, column, false));
         Ok(RecordBatch::try_from_iter_with_nullable(columns)?)
     }
+}
+
+/// A column of numbers of what was removed.
+pub(crate) fn integers(repeats: &[Repeat], value: fn(&Repeat) -> u64) -> ArrayRef {
+    Arc::new(repeats.iter().map(|one| Some(value(one) as i64)).collect::<Int64Array>())
 }
 
 /// What was removed, without white space around it.
