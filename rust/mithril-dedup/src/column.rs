@@ -311,7 +311,9 @@ pub(crate) fn sketch(
     };
     in_spans(
         rows.len(),
-        |index| documents.length(rows.get(index).copied().unwrap_or(u32::MAX) as usize),
+        |index| {
+            documents.length(rows.get(index).copied().unwrap_or(u32::MAX) as usize).unwrap_or(0)
+        },
         [signatures, (band_hashes, banding.bands)],
         control,
         || (Shingler::new(shingling), vec![0; width]),

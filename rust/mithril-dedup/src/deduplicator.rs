@@ -395,10 +395,10 @@ impl Deduplicator {
         let (mut bytes, mut null_texts, mut empty_texts) = (0, 0, 0);
         let references = documents.references();
         for row in references..documents.len() {
-            match documents.text(row) {
+            match documents.length(row) {
                 None => null_texts += 1,
-                Some("") => empty_texts += 1,
-                Some(text) => bytes += text.len() as u64,
+                Some(0) => empty_texts += 1,
+                Some(length) => bytes += length as u64,
             }
         }
         let removed = duplicates.len() as u64;

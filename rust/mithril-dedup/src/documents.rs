@@ -194,7 +194,8 @@ impl Documents {
 
     /// Whether a document is compared with others: it has a text, and was not [set aside](Self::set_aside).
     pub(crate) fn is_compared(&self, row: usize) -> bool {
-        self.length(row) > 0 && (self.set_aside.is_empty() || !self.set_aside.contains(&row))
+        self.length(row).is_some_and(|length| length > 0)
+            && (self.set_aside.is_empty() || !self.set_aside.contains(&row))
     }
 
     /// The number of references, which are the first documents.
@@ -232,11 +233,11 @@ impl Documents {
         }
     }
 
-    /// The length of a text in bytes, without looking at it; 0 for null.
-    pub(crate) fn length(&self, row: usize) -> usize {
+    /// The length of a text in bytes, without looking at it, unless it is null.
+    pub(crate) fn length(&self, row: usize) -> Option<usize> {
         match self.chunk(row) {
             Some((Chunk::Spooled(texts), at)) => texts.length(at),
-            _ => self.text(row).map_or(0, str::len),
+            _ => self.text(row).map(str::len),
         }
     }
 

@@ -84,20 +84,34 @@ impl Sketches {
         };
         let columns = Columns::new(spill, rows.len(), bands)?;
         let signatures = keep_signatures.then(|| RowSpool::new(spill, width)).transpose()?;
-        let mut band_hashes = zeros(BLOCK.min(rows.len()), bands)?;
-        let mut values = zeros(BLOCK.min(rows.len()), width)?;
+        let block = BLOCK.min(rows.len());
+        let mut next = (zeros(block, bands)?, zeros(block, width)?);
+        let mut before = (zeros(block, bands)?, zeros(block, width)?);
         control.begin("sketching", rows.len() as u64);
         let progress = Done(control.progress);
         let control = Control { progress: &progress, ..control };
-        for (block, rows) in rows.chunks(BLOCK).enumerate() {
-            let band_hashes = band_hashes.get_mut(..rows.len() * bands).unwrap_or_default();
-            let values = values.get_mut(..rows.len() * width).unwrap_or_default();
-            sketch(rows, band_hashes, values, control)?;
-            columns.write(block * BLOCK, band_hashes)?;
-            if let Some(signatures) = &signatures {
-                signatures.write(block * BLOCK, values)?;
-            }
+        // A block is written while the next one is sketched.
+        let mut written = 0;
+        let write = |first: usize, until: usize, (hashes, values): &(Vec<u64>, Vec<u64>)| {
+            let rows = until - first;
+            columns.write(first, hashes.get(..rows * bands).unwrap_or_default())?;
+            let values = values.get(..rows * width).unwrap_or_default();
+            signatures.as_ref().map_or(Ok(()), |signatures| signatures.write(first, values))
+        };
+        let mut sketched = 0;
+        for rows in rows.chunks(BLOCK) {
+            let hashes = next.0.get_mut(..rows.len() * bands).unwrap_or_default();
+            let values = next.1.get_mut(..rows.len() * width).unwrap_or_default();
+            let (sketching, writing) = rayon::join(
+                || sketch(rows, hashes, values, control),
+                || write(written, sketched, &before),
+            );
+            sketching.and(writing)?;
+            std::mem::swap(&mut next, &mut before);
+            written = sketched;
+            sketched += rows.len();
         }
+        write(written, sketched, &before)?;
         let signatures = signatures.map(|spool| spool.finish().map(Signatures::Spilled));
         let signatures = signatures.transpose()?.unwrap_or_else(Signatures::none);
         Ok(Self { bands: BandHashes::Spilled(columns), signatures })

@@ -93,7 +93,8 @@ pub(super) fn rewrite(rewrite: Rewrite) -> Result<()> {
         file.check()?;
         let metadata = load(file, None)?;
         let schema = metadata.schema().clone();
-        let text_bytes = scan.rows(index).map(|row| scan.documents.length(row)).sum::<usize>();
+        let text_bytes =
+            scan.rows(index).filter_map(|row| scan.documents.length(row)).sum::<usize>();
         let groups = 0..metadata.metadata().num_row_groups();
         let begin = |group| {
             let is_there = group < metadata.metadata().num_row_groups() && file.is_remote();

@@ -65,7 +65,7 @@ impl Sink {
     pub(super) fn array(&self, array: ArrayRef) -> Result<Texts> {
         let length = array.len();
         let documents = Documents::try_from_chunks([Arc::clone(&array)])?;
-        let bytes = (0..length).map(|row| documents.length(row)).sum();
+        let bytes = (0..length).filter_map(|row| documents.length(row)).sum();
         let Some(spool) = self.spool_for(bytes, length)? else { return Ok(Texts::Array(array)) };
         let piece = spool.write((0..length).map(|row| documents.text(row)))?;
         Ok(Texts::Spooled(piece, Vec::new()))
@@ -90,18 +90,21 @@ impl Sink {
         self,
         texts: impl IntoIterator<Item = Texts>,
     ) -> Result<(Documents, Option<u64>)> {
-        let map = self.spool.into_inner().map(TextSpool::finish).transpose()?;
+        let files = self.spool.into_inner().map(TextSpool::finish).transpose()?;
         let mut documents = Documents::new();
         for texts in texts {
-            match (texts, &map) {
-                (Texts::Array(array), _) => documents.push(&array)?,
-                (Texts::Built(texts), _) => documents.push_texts(texts)?,
-                (Texts::Spooled(piece, raw), Some(map)) => {
-                    documents.push_spooled(SpooledTexts::new(map, piece), raw)?;
+            match texts {
+                Texts::Array(array) => documents.push(&array)?,
+                Texts::Built(texts) => documents.push_texts(texts)?,
+                Texts::Spooled(piece, raw) => {
+                    if let Some(texts) =
+                        SpooledTexts::new(files.as_deref().unwrap_or_default(), piece)
+                    {
+                        documents.push_spooled(texts, raw)?;
+                    }
                 }
-                (Texts::Spooled(..), None) => {}
             }
         }
-        Ok((documents, map.map(|map| map.len())))
+        Ok((documents, files.map(|files| files.iter().map(|file| file.len()).sum())))
     }
 }

@@ -98,6 +98,6 @@ impl RowSpool {
     }
 
     pub(crate) fn finish(self) -> Result<Rows> {
-        Ok(Rows { map: self.spill.map(&self.file)?, width: self.width })
+        Ok(Rows { map: self.spill.map(&self.file, 1)?, width: self.width })
     }
 }

@@ -53,9 +53,9 @@ impl Spill {
         tempfile::tempfile_in(&self.folder).map_err(|error| self.error(0, error))
     }
 
-    /// Maps a file for reading.
-    fn map(&self, file: &File) -> Result<Arc<Map>> {
-        let map = Map::new(file, self.memory / 16);
+    /// Maps one of so many files for reading.
+    fn map(&self, file: &File, files: usize) -> Result<Arc<Map>> {
+        let map = Map::new(file, self.memory / 16 / files.max(1) as u64);
         map.map(Arc::new).map_err(|source| DedupError::read(&self.folder, source))
     }
 

@@ -1,21 +1,24 @@
-//! Texts in a temporary file, in pieces of a few thousand.
+//! Texts in temporary files, in pieces of a few thousand.
 
 use super::{Map, Spill, write_at};
 use crate::error::{DedupError, Result};
 use std::fs::File;
+use std::io::ErrorKind::NotFound;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Writes texts, from any number of threads.
+///
+/// Each thread has a file of its own: in one, they would wait for each other, which took an eighth of the time.
 pub(crate) struct TextSpool {
     spill: Spill,
-    file: File,
-    end: AtomicU64,
+    files: Vec<(File, AtomicU64)>,
 }
 
 /// Where some texts that follow each other are.
 #[derive(Debug)]
 pub(crate) struct Piece {
+    file: usize,
     start: u64,
     /// Where each text ends, counted from `start`.
     ends: Vec<u32>,
@@ -32,7 +35,9 @@ pub(crate) struct SpooledTexts {
 
 impl TextSpool {
     pub(crate) fn new(spill: &Spill) -> Result<Self> {
-        Ok(Self { file: spill.file()?, spill: spill.clone(), end: AtomicU64::new(0) })
+        let files =
+            (0..rayon::current_num_threads()).map(|_| Ok((spill.file()?, AtomicU64::new(0))));
+        Ok(Self { spill: spill.clone(), files: files.collect::<Result<_>>()? })
     }
 
     /// Writes some texts, which have less than 4 GiB together.
@@ -55,20 +60,26 @@ impl TextSpool {
             }
         }
         let length = bytes.len() as u64;
-        let start = self.end.fetch_add(length, Ordering::Relaxed);
-        write_at(&self.file, &bytes, start).map_err(|error| self.spill.error(length, error))?;
-        Ok(Piece { start, ends, nulls })
+        let at = rayon::current_thread_index().unwrap_or_default() % self.files.len().max(1);
+        let (file, end) =
+            self.files.get(at).ok_or_else(|| self.spill.error(length, NotFound.into()))?;
+        let start = end.fetch_add(length, Ordering::Relaxed);
+        write_at(file, &bytes, start).map_err(|error| self.spill.error(length, error))?;
+        Ok(Piece { file: at, start, ends, nulls })
     }
 
-    /// Gives the texts for reading.
-    pub(crate) fn finish(self) -> Result<Arc<Map>> {
-        self.spill.map(&self.file)
+    /// Gives the texts for reading, file by file.
+    pub(crate) fn finish(self) -> Result<Vec<Arc<Map>>> {
+        let maps = self.files.iter().map(|(file, _)| self.spill.map(file, self.files.len()));
+        maps.collect()
     }
 }
 
 impl SpooledTexts {
-    pub(crate) fn new(map: &Arc<Map>, piece: Piece) -> Self {
-        Self { map: Arc::clone(map), piece: Arc::new(piece) }
+    /// The texts of a piece, in one of the files; `None` if there is no such file.
+    pub(crate) fn new(files: &[Arc<Map>], piece: Piece) -> Option<Self> {
+        let map = files.get(piece.file).map(Arc::clone)?;
+        Some(Self { map, piece: Arc::new(piece) })
     }
 
     /// The number of texts, null ones included.
@@ -84,9 +95,9 @@ impl SpooledTexts {
         std::str::from_utf8(bytes).ok()
     }
 
-    /// The length of a text in bytes.
-    pub(crate) fn length(&self, at: usize) -> usize {
-        self.range(at).map_or(0, |(start, end)| (end - start) as usize)
+    /// The length of a text in bytes, unless it is null.
+    pub(crate) fn length(&self, at: usize) -> Option<usize> {
+        self.range(at).map(|(start, end)| (end - start) as usize)
     }
 
     fn range(&self, at: usize) -> Option<(u64, u64)> {
