@@ -157,14 +157,14 @@ def main() -> None:
             here.append(dedup(source, FOLDER / "out-here", environment))
             there.append(dedup("s3://bench/rows", "s3://bench/clean", environment))
         proxy.terminate()
-    local, bucket = (
-        sorted(run.seconds for run in runs)[REPETITIONS // 2] for runs in (here, there)
-    )
+    middle = [sorted(runs, key=lambda run: run.seconds)[REPETITIONS // 2] for runs in (here, there)]
+    local, bucket = (run.seconds for run in middle)
     print(
         f"{rows:,} rows, {size / 1e6:,.0f} MB of Parquet: folder to folder {local:.2f} s, bucket "
         f"to bucket {bucket:.2f} s, {bucket / local:.2f} times as long; peak memory "
         f"{max(run.peak for run in here) / 1e6:,.0f} and "
-        f"{max(run.peak for run in there) / 1e6:,.0f} MB"
+        f"{max(run.peak for run in there) / 1e6:,.0f} MB; of {os.cpu_count()} processors, which the "
+        f"server has to share, {' and '.join(f'{run.processor:.2f}' for run in middle)} seconds"
     )
 
 

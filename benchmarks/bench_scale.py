@@ -12,6 +12,7 @@ import json
 import os
 import platform
 import random
+import resource
 import shutil
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from typing import Any
 import planted
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+import scale_chart
 
 import mithril
 from mithril.sizes import bytes_of
@@ -31,6 +33,7 @@ from mithril.sizes import bytes_of
 MITHRIL = Path(sysconfig.get_path("scripts")) / "mithril"
 FOLDER = Path("target/bench-scale")
 PAGE = Path("docs/scale-benchmark.md")
+CHART = PAGE.with_suffix(".svg")
 SIZES = (100_000, 1_000_000, 10_000_000)
 MEMORY = "2GiB"
 LITTLE = "256MiB"
@@ -48,11 +51,13 @@ class Run:
     seconds: float
     peak: int
     """The most resident memory in bytes, files that are mapped included."""
+    processor: float
+    """Seconds of processors, of this process alone."""
 
 
 def watched(command: list[str | Path], environment: dict[str, str] | None = None) -> Run:
     """Run a command to its end."""
-    start = time.perf_counter()
+    start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment)
     status, peak = Path(f"/proc/{process.pid}/status"), 0
     while process.poll() is None:
@@ -64,7 +69,9 @@ def watched(command: list[str | Path], environment: dict[str, str] | None = None
         time.sleep(LOOKED_AT_EVERY)
     if process.returncode:
         sys.exit(f"{command} failed with {process.returncode}")
-    return Run(time.perf_counter() - start, peak)
+    seconds, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    processor = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    return Run(seconds, peak, processor)
 
 
 def dedup(source: Path, output: Path, memory: str) -> Run:
@@ -121,9 +128,8 @@ def local(sizes: list[int], repetitions: int) -> list[dict[str, Any]]:
     """Measure runs of so many rows, from disk to disk, alternating between the sizes."""
     sources = {rows: planted.write(FOLDER, rows) for rows in sizes}
     runs: dict[int, list[Run]] = {rows: [] for rows in sizes}
-    for repetition in range(repetitions):
-        # One of the largest is enough: it takes as long as ten of the next.
-        for rows in sizes if repetition == 0 else sizes[:2]:
+    for _ in range(repetitions):
+        for rows in sizes:
             runs[rows].append(dedup(sources[rows], FOLDER / f"out-{rows}", MEMORY))
     measured = []
     for rows in sizes:
@@ -132,12 +138,15 @@ def local(sizes: list[int], repetitions: int) -> list[dict[str, Any]]:
         share, wrong, below = check(sources[rows], output)
         bands = report["banding"]["bands"] * 8 * rows
         spooled = report["files"]["spooled_bytes"]
+        plan = mithril.plan_files(sources[rows], id_column="id", memory=MEMORY)
         measured.append(
             {
                 "rows": rows,
+                "plan": plan,
                 "seconds": sorted(run.seconds for run in runs[rows])[len(runs[rows]) // 2],
                 "peak": max(run.peak for run in runs[rows]),
                 "temporary": spooled + (bands if spooled else 0),
+                "output": report["files"]["output_bytes"],
                 "text": report["bytes"],
                 "removed": report["removed"],
                 "recall": share,
@@ -175,7 +184,12 @@ def datatrove(python: Path, rows: int) -> dict[str, Any]:
     have = [number[name] for name in HAVE_TO_GO]
     wanted = sum(kind in have for kind in kinds["kind"].to_pylist())
     recall = sum(kind in have for kind in gone) / wanted
-    return {"seconds": run.seconds, "peak": run.peak, "recall": recall, "removed": len(gone)}
+    return {
+        "seconds": run.seconds,
+        "processor": run.processor,
+        "recall": recall,
+        "removed": len(gone),
+    }
 
 
 def table(measured: list[dict[str, Any]]) -> str:
@@ -197,6 +211,24 @@ def table(measured: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def plans(measured: list[dict[str, Any]]) -> str:
+    """Lay what was expected out as a table, beside what happened."""
+    lines = [
+        "| rows | seconds | peak memory | temporary bytes | output |",
+        "|---|---|---|---|---|",
+    ]
+    for one in measured:
+        plan = one["plan"]
+        lines.append(
+            f"| {one['rows']:,} | {plan.seconds:.2f} ({plan.seconds / one['seconds']:.2f}) | "
+            f"{plan.memory / 1e6:,.0f} MB ({plan.memory / one['peak']:.2f}) | "
+            f"{plan.temporary_bytes / 1e9:.2f} GB "
+            f"({plan.temporary_bytes / one['temporary'] if one['temporary'] else 1:.2f}) | "
+            f"{plan.output_bytes / 1e6:,.0f} MB ({plan.output_bytes / one['output']:.2f}) |"
+        )
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Measure, print, and write the page if that is asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -214,18 +246,24 @@ def main() -> None:
         f"A row of {sizes[2]:,} takes {third / second:.2f} times what one of {sizes[1]:,} takes,",
         f"and {third / first:.2f} times what one of {sizes[0]:,} takes. With `--memory {LITTLE}`,",
         f"{sizes[1]:,} rows take {little.seconds:.2f} seconds and {little.peak / 1e6:,.0f} MB.",
+        "",
+        "What `mithril dedup --plan` had said, and how many times what happened that is:",
+        "",
+        plans(measured),
     ]
     if arguments.datatrove:
-        peer = datatrove(arguments.datatrove, sizes[0])
-        times = peer["seconds"] / measured[0]["seconds"]
+        peer = datatrove(arguments.datatrove, sizes[1])
+        times = peer["seconds"] / measured[1]["seconds"]
         text += [
             "",
-            f"datatrove's four stages take {peer['seconds']:.1f} seconds for {sizes[0]:,} rows,",
-            f"{times:.1f} times as long. They remove {peer['removed']:,} rows, and",
-            f"{peer['recall']:.2%} of those that have to go.",
+            f"datatrove's four stages take {peer['seconds']:.1f} seconds for {sizes[1]:,} rows,",
+            f"{times:.1f} times as long, and {peer['processor']:.1f} seconds of processors. They",
+            f"remove {peer['removed']:,} rows, and {peer['recall']:.2%} of those that have to go.",
         ]
     print("\n".join(text))
     if arguments.page:
+        scale_chart.draw(measured, CHART)
+        text += ["", f"![Time, memory and temporary bytes by rows]({CHART.name})"]
         PAGE.write_text(head() + "\n".join(text) + "\n", encoding="utf-8")
 
 
@@ -241,7 +279,7 @@ less, which have to go, and rows of which two of six sentences are others, which
 "Pairs below 0.8" are those of a sample of removed rows whose similarity to the row kept, counted
 by the benchmark on words between white space, is below the threshold.
 
-Seconds are medians of {REPETITIONS} runs, of the largest a single one. Peak memory is what the
+Seconds are medians of {REPETITIONS} runs. Peak memory is what the
 system calls `VmHWM`, mapped files included. Temporary bytes are texts and band hashes. Measured
 with Mithril {mithril.__version__} and Python {platform.python_version()} on
 {os.cpu_count()} cores and {memory / 2**30:.0f} GiB of memory ({processor()}).

@@ -1,5 +1,6 @@
 //! Rows of numbers in a temporary file, column by column.
 
+use super::map::write_for_map;
 use super::{Map, Spill, read_at, write_at};
 use crate::error::{DedupError, Result};
 use std::fs::File;
@@ -93,7 +94,7 @@ impl RowSpool {
     /// Writes rows from `first` on.
     pub(crate) fn write(&self, first: usize, rows: &[u64]) -> Result<()> {
         let bytes: Vec<u8> = rows.iter().flat_map(|value| value.to_le_bytes()).collect();
-        write_at(&self.file, &bytes, (first * self.width) as u64 * WIDTH)
+        write_for_map(&self.file, &bytes, (first * self.width) as u64 * WIDTH)
             .map_err(|error| self.spill.error(bytes.len() as u64, error))
     }
 

@@ -1,13 +1,26 @@
 //! Temporary files in memory as they lie, as far as they are looked at.
 
+use super::write_at;
 use memmap2::Mmap;
 use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What the system may map at a look, beside what was looked at: its "fault-around" on Linux.
+/// What the system may map at a look, beside what was looked at: its "fault-around" on Linux, and what was written at
+/// once.
 const AROUND: u64 = 64 << 10;
+
+/// Writes what is to be mapped, in pieces no larger than what a look at it should map: Linux keeps in one piece what
+/// was written at once, up to 2 MiB, and maps the whole of it since 6.18.
+pub(super) fn write_for_map(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+    let mut at = offset;
+    for piece in bytes.chunks(AROUND as usize) {
+        write_at(file, piece, at)?;
+        at += piece.len() as u64;
+    }
+    Ok(())
+}
 
 /// A mapped file of which no more than about so many bytes count as this process's memory at a time.
 ///

@@ -1,6 +1,7 @@
 //! Texts in temporary files, in pieces of a few thousand.
 
-use super::{Map, Spill, write_at};
+use super::map::write_for_map;
+use super::{Map, Spill};
 use crate::error::{DedupError, Result};
 use std::fs::File;
 use std::io::ErrorKind::NotFound;
@@ -64,7 +65,7 @@ impl TextSpool {
         let (file, end) =
             self.files.get(at).ok_or_else(|| self.spill.error(length, NotFound.into()))?;
         let start = end.fetch_add(length, Ordering::Relaxed);
-        write_at(file, &bytes, start).map_err(|error| self.spill.error(length, error))?;
+        write_for_map(file, &bytes, start).map_err(|error| self.spill.error(length, error))?;
         Ok(Piece { file: at, start, ends, nulls })
     }
 
