@@ -163,8 +163,8 @@ def main() -> None:
         f"{rows:,} rows, {size / 1e6:,.0f} MB of Parquet: folder to folder {local:.2f} s, bucket "
         f"to bucket {bucket:.2f} s, {bucket / local:.2f} times as long; peak memory "
         f"{max(run.peak for run in here) / 1e6:,.0f} and "
-        f"{max(run.peak for run in there) / 1e6:,.0f} MB; of {os.cpu_count()} processors, which the "
-        f"server has to share, {' and '.join(f'{run.processor:.2f}' for run in middle)} seconds"
+        f"{max(run.peak for run in there) / 1e6:,.0f} MB; of {os.cpu_count()} processors, which "
+        f"the server has to share, {' and '.join(f'{run.processor:.2f}' for run in middle)} seconds"
     )
 
 

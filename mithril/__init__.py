@@ -32,6 +32,7 @@ from mithril.config import CoreConfig
 from mithril.dedup import deduplicate
 from mithril.exceptions import (
     AccessDeniedException,
+    CannotResumeException,
     CasException,
     CompressionException,
     ContentNotFoundException,
@@ -92,6 +93,7 @@ __all__ = [
     "Blake3Hash",
     "ByteStream",
     "Bytes",
+    "CannotResumeException",
     "CasException",
     "CasStats",
     "Cluster",

@@ -72,6 +72,7 @@ def _dedup(options: argparse.Namespace) -> None:
         memory=options.memory,
         temp_dir=options.temp_dir,
         overwrite=options.overwrite,
+        resume=options.resume,
         # The same bar whatever is installed beside.
         progress=None if options.quiet else "console",
     )
@@ -259,6 +260,11 @@ def _add_dedup(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     add("--memory", metavar="SIZE", help="memory to take, as 4GiB; else half of the machine's")
     add("--temp-dir", metavar="DIR", help="folder for what does not fit; else that of the output")
+    add(
+        "--resume",
+        action="store_true",
+        help="keep what is done until all is, and go on from what an earlier run has kept",
+    )
     add("--threads", type=int, metavar="N", help="threads; else all of the machine's")
     add("--json", action="store_true", help="print the report as JSON")
     add("--quiet", action="store_true", help="print errors only")

@@ -15,6 +15,7 @@
     │   └── InvalidAddressException    also a ValueError
     ├── IndexException
     └── DedupException
+        ├── CannotResumeException
         ├── NotFoundException          also a FileNotFoundError
         └── OutputInTheWayException    also a FileExistsError
 
@@ -43,6 +44,7 @@ from mithril._native import (
 __all__ = [
     "CLASS_OF_KIND",
     "AccessDeniedException",
+    "CannotResumeException",
     "CasException",
     "CompressionException",
     "ContentNotFoundException",
@@ -79,6 +81,10 @@ class OutputInTheWayException(DedupException, FileExistsError):
     """The output folder exists and was not to be replaced."""
 
 
+class CannotResumeException(DedupException):
+    """What an earlier run has kept is of other inputs or options, or in use."""
+
+
 CLASS_OF_KIND: dict[str, type[MithrilException]] = {
     "invalid_argument": InvalidArgumentException,
     "not_found": NotFoundException,
@@ -89,6 +95,7 @@ CLASS_OF_KIND: dict[str, type[MithrilException]] = {
     "read": DedupException,
     "write": DedupException,
     "output_in_the_way": OutputInTheWayException,
+    "cannot_resume": CannotResumeException,
     "input_changed": DedupException,
     "internal": DedupException,
     "interrupted": DedupException,

@@ -56,6 +56,7 @@ def dedup_files(
     memory: int | str | None = None,
     temp_dir: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
+    resume: bool = False,
     progress: Progress = None,
 ) -> Report:
     """Remove near-duplicates from files.
@@ -116,8 +117,11 @@ def dedup_files(
             if None. Texts and band hashes that may not fit go to temporary files. It never
             changes which rows are removed.
         temp_dir: The folder for temporary files; that of `output` if None. Nothing is left there,
-            however the run ends.
+            however the run ends, unless with `resume`.
         overwrite: Whether the folder of an earlier run is replaced.
+        resume: Whether what is done is kept until all is, so that a run that ended early, however
+            it did, is gone on from by the next call with the same inputs and options. What comes
+            out is byte for byte the same.
         progress: As in `deduplicate`.
 
     Returns:
@@ -128,6 +132,8 @@ def dedup_files(
             ValueError.
         NotFoundException: An input does not exist; also a FileNotFoundError.
         OutputInTheWayException: `output` exists; also a FileExistsError.
+        CannotResumeException: The inputs or options are others than those of the run to go on
+            from, with what differs; or another run is at work on it.
         DedupException: A file is damaged, cannot be read or cannot be written.
         KeyboardInterrupt: Ctrl-C was pressed; `output` is whole or absent.
     """
@@ -161,6 +167,7 @@ def dedup_files(
         memory=memory,
         temp_dir=temp_dir,
         overwrite=overwrite,
+        resume=resume,
     )
     with reporting(progress) as report_to:
         report = _native.dedup_files(paths_of(inputs), output, options, report_to)

@@ -117,6 +117,11 @@ class Files:
     """The bytes of memory that the run was allowed."""
     spooled_bytes: int
     """The bytes of texts that went to a temporary file; 0 where all was expected to fit."""
+    fingerprint: str
+    """What the inputs, as they were, and the options come to; two runs with the same have the same
+    output."""
+    resumed: int
+    """The units of work that an earlier run had done and kept."""
     output_format: str
     """``parquet`` or ``jsonl``."""
     parts: int

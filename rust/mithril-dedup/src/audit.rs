@@ -10,7 +10,7 @@ use crate::select::{Removal, Rule};
 use crate::shingle::Shingler;
 use crate::verify::Verifier;
 use rayon::prelude::*;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::ops::Range;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -19,7 +19,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 const QUANTILE: f64 = 1.959_964;
 
 /// What a comparison of some documents with all others, without bands, has found out about a run.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Audit {
     /// The documents that were compared with all others: distinct texts, drawn at random.
     pub sampled: u64,

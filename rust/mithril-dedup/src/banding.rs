@@ -1,14 +1,14 @@
 //! From the recall that was asked for to the bands and rows that give it.
 
 use crate::error::{DedupError, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How a signature is cut: `bands` bands of `rows` values each.
 ///
 /// A pair with Jaccard similarity J agrees in one band with probability J^rows and becomes a
 /// candidate when it agrees in any: 1 − (1 − J^rows)^bands (Broder 1997; Leskovec, Rajaraman and
 /// Ullman, *Mining of Massive Datasets*, section 3.4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Banding {
     /// The number of bands.
     pub bands: usize,

@@ -4,6 +4,7 @@ use crate::error::Result;
 use crate::hash_keys::BuildAsItIs;
 use crate::sketch::Sketches;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use xxhash_rust::xxh3::xxh3_128;
@@ -17,7 +18,7 @@ const PLACES: usize = 8;
 /// The buckets that hold two documents or more, one for the same documents, and for each document those it is in.
 ///
 /// Most documents are in none: they are kept without another look.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Buckets {
     /// The number of documents in each bucket.
     sizes: Vec<u32>,

@@ -17,6 +17,8 @@ use crate::spill::Spill;
 use crate::threads::Threads;
 use crate::verify::Verifier;
 use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -277,7 +279,7 @@ impl Deduplicator {
         let start = Instant::now();
         let order = keep::order(documents, options.keep, by)?;
         let prepare = (options.method == Method::Exact).then_some(options.shingling);
-        let exact = exact::find(documents, &order, prepare, control)?;
+        let exact = self.unit("exact", || exact::find(documents, &order, prepare, control))?;
         let after_exact = Instant::now();
         if options.method != Method::MinHash {
             let taken = (after_exact - start).as_secs_f64();
@@ -292,7 +294,7 @@ impl Deduplicator {
         let (how, spill) = ((options, self.banding), self.spill.as_ref());
         let sketches = Sketches::make(documents, &exact.distinct, how, spill, control)?;
         let after_sketch = Instant::now();
-        let buckets = Buckets::build(&sketches)?;
+        let buckets = self.unit("buckets", || Buckets::build(&sketches))?;
         let seconds = Seconds {
             exact: (after_exact - start).as_secs_f64(),
             sketch: (after_sketch - after_exact).as_secs_f64(),
@@ -302,6 +304,18 @@ impl Deduplicator {
         };
         let (documents, signatures) = (documents.len(), sketches.signatures);
         Ok(Candidates { documents, exact, buckets, signatures, seconds })
+    }
+
+    /// What has become of a stage, in an earlier run or now.
+    fn unit<T: Serialize + DeserializeOwned>(
+        &self,
+        stage: &str,
+        make: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
+        match &self.spill {
+            Some(spill) => spill.unit((stage, 0), |_| true, make),
+            None => make(),
+        }
     }
 
     fn check(&self, by: Option<&ArrayRef>) -> Result<()> {
@@ -354,7 +368,8 @@ impl Deduplicator {
             within: options.within,
             keep_edges: links,
         };
-        let mut selection = select::select(buckets, &verifier, rule, control)?;
+        let spill = self.spill.as_ref();
+        let mut selection = select::select(buckets, &verifier, rule, spill, control)?;
         let mut left_out = 0;
         if links {
             let count = exact.distinct.len();
@@ -404,7 +419,7 @@ impl Deduplicator {
         let removed = duplicates.len() as u64;
         let exact_duplicates = duplicates.iter().filter(|one| one.exact_copy).count() as u64;
         Report {
-            version: env!("CARGO_PKG_VERSION"),
+            version: env!("CARGO_PKG_VERSION").into(),
             documents: (documents.len() - references) as u64,
             against: references as u64,
             bytes,

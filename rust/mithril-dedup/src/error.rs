@@ -110,6 +110,19 @@ pub enum DedupError {
         problem: &'static str,
     },
 
+    /// What an earlier run has left is not what this one could go on from.
+    #[error(
+        "cannot go on with what is in {}: {difference}; run without --resume (resume=) to begin anew, or remove that \
+         folder",
+        folder.display()
+    )]
+    CannotResume {
+        /// The folder that keeps it.
+        folder: PathBuf,
+        /// What is other than it was.
+        difference: String,
+    },
+
     /// An input file is not what it was when the run began.
     #[error("{} changed while it was being read; run again", file.display())]
     InputChanged {
@@ -159,7 +172,7 @@ pub enum DedupError {
 
 impl DedupError {
     /// Every [`kind`](Self::kind) there is; the list only ever grows.
-    pub const KINDS: [&'static str; 15] = [
+    pub const KINDS: [&'static str; 16] = [
         "invalid_argument",
         "not_found",
         "mixed_formats",
@@ -169,6 +182,7 @@ impl DedupError {
         "read",
         "write",
         "output_in_the_way",
+        "cannot_resume",
         "input_changed",
         "internal",
         "interrupted",
@@ -190,6 +204,7 @@ impl DedupError {
             Self::Read { .. } => "read",
             Self::Write { .. } | Self::Temporary { .. } => "write",
             Self::OutputInTheWay { .. } => "output_in_the_way",
+            Self::CannotResume { .. } => "cannot_resume",
             Self::InputChanged { .. } => "input_changed",
             Self::Arrow(_) | Self::Threads { .. } => "internal",
             Self::Interrupted => "interrupted",

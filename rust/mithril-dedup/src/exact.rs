@@ -5,6 +5,7 @@ use crate::documents::Documents;
 use crate::error::Result;
 use crate::options::Shingling;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -13,7 +14,7 @@ const CHUNK: usize = 1024;
 const PART: usize = 1 << 14;
 
 /// The rows that go on to the sketch, and what became of the others.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct ExactCopies {
     /// The first row of each distinct text, in keep order.
     pub(crate) distinct: Vec<u32>,

@@ -36,6 +36,7 @@ mod kept;
 mod options;
 mod repeats;
 mod report;
+mod resume;
 mod row_hash;
 mod select;
 mod shingle;

@@ -6,15 +6,16 @@ use crate::options::DedupOptions;
 #[cfg(doc)]
 use crate::options::Method;
 use crate::repeats::Repeats;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// The account of a run; `report.json` is this, serialised.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Report {
     /// The version of Mithril that made it.
-    pub version: &'static str,
+    pub version: Cow<'static, str>,
     /// The rows read.
     pub documents: u64,
     /// The rows that they were compared with and that are none of them: references.
@@ -66,7 +67,7 @@ pub struct Report {
 }
 
 /// The groups of a kept row and those removed for it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Clusters {
     /// Their number.
     pub count: u64,
@@ -77,7 +78,7 @@ pub struct Clusters {
 }
 
 /// Seconds by stage.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Seconds {
     /// Finding and reading the input.
     pub read: f64,
@@ -97,7 +98,7 @@ pub struct Seconds {
 }
 
 /// What was read and written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Files {
     /// The column that held the texts.
     pub text_column: String,
@@ -106,7 +107,7 @@ pub struct Files {
     /// The column that `keep` compared by.
     pub keep_column: Option<String>,
     /// The format of the input: `parquet`, `jsonl` or `text`.
-    pub input_format: &'static str,
+    pub input_format: Cow<'static, str>,
     /// The number of input files.
     pub inputs: u64,
     /// Their names; a part has the number that its file has here, from zero.
@@ -121,8 +122,13 @@ pub struct Files {
     pub memory: u64,
     /// The bytes of texts that went to a temporary file; 0 where all was expected to fit into memory.
     pub spooled_bytes: u64,
+    /// What the inputs, as they were, and the options come to: XXH3 in hexadecimal, 32 digits. Two runs with the same
+    /// have the same output.
+    pub fingerprint: String,
+    /// The units of work that an earlier run had done and kept; 0 where nothing was to be resumed.
+    pub resumed: u64,
     /// The format of the surviving rows: `parquet` or `jsonl`.
-    pub output_format: &'static str,
+    pub output_format: Cow<'static, str>,
     /// The number of `part-*` files.
     pub parts: u64,
     /// The size of the output folder, this report excluded.

@@ -20,8 +20,10 @@ use crate::crowded::{Crowd, Rarest, SOON, Those};
 use crate::error::Result;
 use crate::kept::Kept;
 use crate::options::Verify;
+use crate::spill::Spill;
 use crate::verify::{Comparer, Verifier};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
 /// Large enough to occupy many threads, small enough that most comparisons are with earlier blocks.
@@ -29,12 +31,14 @@ const BLOCK: usize = 2048;
 /// At first, and after one that ended early, blocks are smaller, since a part of them is compared in vain when
 /// they end early.
 const FIRST_BLOCK: usize = 128;
+/// What this stage is called in what is kept of a run.
+const STAGE: &str = "select";
 
 /// No document: there are fewer.
 const NOBODY: u32 = u32::MAX;
 
 /// A document that goes, and the one that is kept for it, by their positions in keep order.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct Removal {
     pub(crate) position: u32,
     pub(crate) kept: u32,
@@ -42,7 +46,7 @@ pub(crate) struct Removal {
 }
 
 /// What was decided, and what it took.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub(crate) struct Selection {
     /// Ascending by position.
     pub(crate) removed: Vec<Removal>,
@@ -102,6 +106,7 @@ pub(crate) fn select(
     buckets: &Buckets,
     verifier: &Verifier,
     rule: Rule,
+    spill: Option<&Spill>,
     control: Control,
 ) -> Result<Selection> {
     control.begin("matching", buckets.len() as u64);
@@ -124,23 +129,58 @@ pub(crate) fn select(
     }
     let mut leaders = vec![NOBODY; buckets.sizes().len()];
     let is_alone = rayon::current_num_threads() == 1;
-    let (mut start, mut length) = (0, FIRST_BLOCK);
+    let (mut start, mut length, mut number) = (0, FIRST_BLOCK, 0);
     while let Some((first, _)) = buckets.get(start) {
         let block = start..(start + length).min(buckets.len());
-        let decided = if is_alone {
+        let kept = spill.and_then(|spill| spill.kept_unit((STAGE, number), |_| true));
+        let is_kept = kept.is_some();
+        let before = selecting.selection.so_far();
+        let decided = if let Some(decided) = kept {
+            selecting.repeat(start, decided)
+        } else if is_alone {
             selecting.decide_alone(block.clone(), control)?
         } else {
             lead(&mut leaders, block.clone().filter_map(|index| buckets.get(index)), first);
             let pending = selecting.compare(verifier, block.clone(), &leaders, control)?;
             selecting.decide_all(pending, first, control)?
         };
-        let is_whole = decided == block.len();
+        if let (Some(spill), false) = (spill, is_kept) {
+            let decided = Decided { count: decided, selection: selecting.selection.since(before) };
+            spill.keep_unit((STAGE, number), &decided)?;
+        }
+        number += 1;
+        let is_whole = decided >= block.len();
         length = if is_whole { (2 * length).min(BLOCK) } else { FIRST_BLOCK };
         selecting.end_block(verifier, control)?;
         control.advance(decided as u64)?;
         start += decided;
     }
     Ok(selecting.selection)
+}
+
+/// What was decided of a block, for another run.
+#[derive(Serialize, Deserialize)]
+struct Decided {
+    count: usize,
+    selection: Selection,
+}
+
+impl Selection {
+    /// The numbers of what there is: of those that were removed, of candidates, verified pairs and edges.
+    fn so_far(&self) -> [u64; 4] {
+        let lengths = (self.removed.len() as u64, self.edges.len() as u64);
+        [lengths.0, self.candidate_pairs, self.verified_pairs, lengths.1]
+    }
+
+    /// What has come since there was so much.
+    fn since(&self, [removed, candidates, verified, edges]: [u64; 4]) -> Self {
+        Self {
+            removed: self.removed.get(removed as usize..).unwrap_or_default().to_vec(),
+            candidate_pairs: self.candidate_pairs - candidates,
+            verified_pairs: self.verified_pairs - verified,
+            edges: self.edges.get(edges as usize..).unwrap_or_default().to_vec(),
+        }
+    }
 }
 
 /// What was decided so far, and what one thread decides with.
@@ -201,6 +241,26 @@ impl<'a> Selecting<'a> {
             },
         );
         pending.collect()
+    }
+
+    /// Decides as an earlier run has done, without a comparison; returns how many documents that are.
+    fn repeat(&mut self, start: usize, Decided { count, selection }: Decided) -> usize {
+        let mut removed = selection.removed.iter().map(|removal| removal.position).peekable();
+        for index in start..start + count {
+            let Some((document, buckets)) = self.buckets.get(index) else { continue };
+            let is_reference = document < self.rule.references;
+            if removed.next_if_eq(&document).is_some() || !(self.rule.within || is_reference) {
+                continue;
+            }
+            let Self { crowd, kept, comparer, .. } = self;
+            let rarest = rarest(crowd.as_ref(), kept, comparer, (document, buckets));
+            self.stays(document, buckets, rarest);
+        }
+        self.selection.removed.extend(selection.removed);
+        self.selection.edges.extend(selection.edges);
+        self.selection.candidate_pairs += selection.candidate_pairs;
+        self.selection.verified_pairs += selection.verified_pairs;
+        count
     }
 
     /// Compares and decides one document after the other; returns how many there are until a bucket becomes crowded.
@@ -266,13 +326,18 @@ impl<'a> Selecting<'a> {
         if !self.rule.within && !is_reference {
             return Ok(());
         }
+        self.stays(document, buckets, rarest);
+        Ok(())
+    }
+
+    /// Keeps a document, for those that follow to be compared with.
+    fn stays(&mut self, document: u32, buckets: &[u32], rarest: Option<Rarest>) {
         self.is_crowding |= self.kept.add(document, buckets) && self.may_crowd;
         self.kept_in_block.push(document);
         self.comparer.remember(document);
         if let (Some(crowd), Some(rarest)) = (&mut self.crowd, rarest) {
             crowd.add(rarest);
         }
-        Ok(())
     }
 
     /// Puts the kept documents that one of such buckets is to be compared with into `members`, ascending, each

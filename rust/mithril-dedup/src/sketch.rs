@@ -13,6 +13,8 @@ use std::ops::Range;
 
 /// Documents that are sketched before what they have become goes to temporary files.
 const BLOCK: usize = 1 << 16;
+/// What this stage is called in what is kept of a run.
+const STAGE: &str = "sketch";
 
 /// What is kept of each document; documents are numbered by their position in keep order.
 pub(crate) struct Sketches {
@@ -91,27 +93,44 @@ impl Sketches {
         let progress = Done(control.progress);
         let control = Control { progress: &progress, ..control };
         // A block is written while the next one is sketched.
-        let mut written = 0;
-        let write = |first: usize, until: usize, (hashes, values): &(Vec<u64>, Vec<u64>)| {
-            let rows = until - first;
-            columns.write(first, hashes.get(..rows * bands).unwrap_or_default())?;
+        let mut waiting = 0..0;
+        let write = |rows: Range<usize>, (hashes, values): &(Vec<u64>, Vec<u64>)| {
+            let (first, rows) = (rows.start, rows.len());
+            if rows == 0 {
+                return Ok(());
+            }
+            let bands = columns.write(first, hashes.get(..rows * bands).unwrap_or_default())?;
             let values = values.get(..rows * width).unwrap_or_default();
-            signatures.as_ref().map_or(Ok(()), |signatures| signatures.write(first, values))
+            let values = signatures.as_ref().map(|signatures| signatures.write(first, values));
+            let hashes_written = (bands, values.transpose()?.unwrap_or_default());
+            spill.keep_unit((STAGE, first / BLOCK), &hashes_written)
         };
-        let mut sketched = 0;
+        let is_done = |first: usize, rows: usize| {
+            let hold = |&(bands, values): &(u64, u64)| {
+                let hold = |signatures: &RowSpool| signatures.hold(first, rows, values);
+                columns.hold(first, rows, bands) && signatures.as_ref().is_none_or(hold)
+            };
+            spill.kept_unit((STAGE, first / BLOCK), hold).is_some()
+        };
+        let mut end = 0;
         for rows in rows.chunks(BLOCK) {
+            let first = end;
+            end += rows.len();
+            if is_done(first, rows.len()) {
+                control.advance(rows.len() as u64)?;
+                continue;
+            }
             let hashes = next.0.get_mut(..rows.len() * bands).unwrap_or_default();
             let values = next.1.get_mut(..rows.len() * width).unwrap_or_default();
-            let (sketching, writing) = rayon::join(
+            let (sketching, written) = rayon::join(
                 || sketch(rows, hashes, values, control),
-                || write(written, sketched, &before),
+                || write(waiting.clone(), &before),
             );
-            sketching.and(writing)?;
+            sketching.and(written)?;
             std::mem::swap(&mut next, &mut before);
-            written = sketched;
-            sketched += rows.len();
+            waiting = first..end;
         }
-        write(written, sketched, &before)?;
+        write(waiting, &before)?;
         let signatures = signatures.map(|spool| spool.finish().map(Signatures::Spilled));
         let signatures = signatures.transpose()?.unwrap_or_else(Signatures::none);
         Ok(Self { bands: BandHashes::Spilled(columns), signatures })

@@ -73,7 +73,7 @@ mod _native {
     const __version__: &str = env!("CARGO_PKG_VERSION");
 
     #[pymodule_export]
-    const ERROR_KINDS: [&str; 15] = mithril_dedup::DedupError::KINDS;
+    const ERROR_KINDS: [&str; 16] = mithril_dedup::DedupError::KINDS;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

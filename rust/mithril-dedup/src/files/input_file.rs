@@ -2,6 +2,7 @@
 
 use super::remote::{Fetch, Handle, Object, ObjectReader};
 use crate::error::{DedupError, Result, Source};
+use crate::resume::Input;
 use rayon::prelude::*;
 use std::fs::{self, File};
 use std::ops::Range;
@@ -40,6 +41,17 @@ impl InputFile {
 
     pub(super) fn of_object(object: Object) -> Self {
         Self { path: object.url(), size: object.size, origin: Origin::Object(Arc::new(object)) }
+    }
+
+    /// What tells whether it has changed between two runs.
+    pub(super) fn account(&self) -> Input {
+        let state = match &self.origin {
+            Origin::File { modified } => modified
+                .and_then(|modified| modified.duration_since(SystemTime::UNIX_EPOCH).ok())
+                .map_or_else(String::new, |since| since.as_nanos().to_string()),
+            Origin::Object(object) => object.etag().to_owned(),
+        };
+        Input { name: self.path.to_string_lossy().into_owned(), size: self.size, state }
     }
 
     /// Whether it is an object of a bucket.

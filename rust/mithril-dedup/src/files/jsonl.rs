@@ -7,6 +7,7 @@
 mod convert;
 mod line;
 mod record;
+mod values;
 
 use self::line::Lines;
 pub(super) use self::line::{decompressed, expected_bytes};
@@ -15,7 +16,7 @@ use super::OutputFormat;
 use super::input_file::InputFile;
 use super::output::OutputFolder;
 use super::rewrite::Rewrite;
-use super::scan::{Columns, Scan, starts};
+use super::scan::{Columns, READ, Scan, starts};
 use super::sink::{EXPECTED_ROW, Sink, Texts};
 use crate::control::Control;
 use crate::documents::TextBuilder;
@@ -25,6 +26,7 @@ use arrow::array::RecordBatch;
 use arrow::json::writer::{LineDelimited, WriterBuilder};
 use mithril_core::ProgressReporter;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::io::Write;
 use std::path::Path;
@@ -33,10 +35,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const ZSTD_LEVEL: i32 = 3;
 
 /// What the first pass brings back of one file.
+#[derive(Serialize, Deserialize)]
 struct Scanned {
     texts: Vec<Texts>,
     rows: usize,
+    #[serde(with = "values")]
     ids: Vec<Value>,
+    #[serde(with = "values")]
     bys: Vec<Value>,
     /// Whether a row has the text, id and keep column.
     present: [bool; 3],
@@ -54,7 +59,10 @@ pub(super) fn scan(
     control.begin("reading", files.iter().map(|file| file.size).sum());
     let bytes = files.iter().map(expected_bytes).sum();
     let sink = Sink::new(spill, bytes, bytes / EXPECTED_ROW)?;
-    let scanned = files.par_iter().map(|file| scan_file(file, columns, &sink, control));
+    let scanned = files.par_iter().enumerate().map(|(number, file)| {
+        let hold = |scanned: &Scanned| sink.holds(&scanned.texts);
+        spill.unit((READ, number), hold, || scan_file(file, columns, &sink, control))
+    });
     let scanned: Vec<Scanned> = scanned.collect::<Result<_>>()?;
 
     // A column may be absent from some rows, where it is null, but not from all.

@@ -11,9 +11,11 @@ mod jsonl;
 mod lookup;
 mod output;
 mod parquet;
+mod places;
 mod plan;
 mod references;
 mod remote;
+mod resume;
 mod rewrite;
 mod scan;
 mod sink;
@@ -33,10 +35,13 @@ use crate::deduplicator::Deduplicator;
 use crate::error::{DedupError, Result};
 use crate::options::{DedupOptions, Keep};
 use crate::report::{Files, Report};
+use crate::resume::Resume;
 use crate::spill::{LEAST_MEMORY, Spill, of_the_machine};
 use input::{Format, Inputs};
-use output::OutputFolder;
+use output::{Kept, OutputFolder};
+use places::Places;
 use references::References;
+use resume::Resumed;
 use rewrite::Rewrite;
 use scan::{Columns, Scan};
 use serde::{Deserialize, Serialize};
@@ -92,6 +97,10 @@ pub struct FileOptions {
     pub temp_dir: Option<PathBuf>,
     /// Whether an output folder of an earlier run is replaced.
     pub overwrite: bool,
+    /// Whether what is done is kept until all is, beside the output and in temporary files: a run that ended early,
+    /// however it did, is gone on from by the next one with the same inputs and options, and what comes out is byte
+    /// for byte the same.
+    pub resume: bool,
 }
 
 impl Default for FileOptions {
@@ -107,6 +116,7 @@ impl Default for FileOptions {
             memory: None,
             temp_dir: None,
             overwrite: false,
+            resume: false,
         }
     }
 }
@@ -127,6 +137,7 @@ impl Default for FileOptions {
 ///
 /// Every [`DedupError`]; nothing is left in the place of the output then, and what was there
 /// before still is; in a bucket, unless it is the last step that fails, of which the report of what was there goes first.
+/// With [`resume`](FileOptions::resume), what was done is left for the next run.
 /// Not to be called from within an asynchronous task when places are URLs, since it waits.
 ///
 /// ```
@@ -184,9 +195,27 @@ fn run_until<P: AsRef<Path>>(
     }
     let mut deduplicator = Deduplicator::try_new(options.dedup.clone())?;
     let inputs = Inputs::find(inputs, options.input_format, stop)?;
-    let folder =
-        OutputFolder::begin(output, &inputs, options.overwrite, options.temp_dir.as_deref(), stop)?;
-    let spill = spill.map_or_else(|| options.spill(&folder.beside()), Ok)?;
+    let mut references = References::find(options, stop)?;
+    let temporary = options.temp_dir.as_deref();
+    let places = Places::of(output, temporary)?;
+    let account = resume::account(&inputs, &references, options);
+    let fingerprint = account.fingerprint();
+    let open = || resume::open(output, &account, &places, stop);
+    let resume = options.resume.then(open).transpose()?;
+    let kept = match &resume {
+        Some(Resumed::Done(report)) => return Ok((**report).clone()),
+        Some(Resumed::Begun { resume, is_new }) => {
+            Some(Kept { places: &places, resume, fingerprint: &fingerprint, is_new: *is_new })
+        }
+        None => None,
+    };
+    let folder = OutputFolder::begin(output, &inputs, options.overwrite, (temporary, kept), stop);
+    let folder = folder.inspect_err(|_| resume::give_up(resume.as_ref(), &places))?;
+    let mut spill = spill.map_or_else(|| options.spill(&folder.beside()), Ok)?;
+    match &resume {
+        Some(Resumed::Begun { resume, .. }) => spill = spill.kept(resume),
+        _ => places.forget(),
+    }
     let output_format = options.output_format.unwrap_or(match inputs.format {
         Format::Jsonl => OutputFormat::Jsonl,
         Format::Parquet | Format::Arrow | Format::Csv | Format::Text => OutputFormat::Parquet,
@@ -197,9 +226,9 @@ fn run_until<P: AsRef<Path>>(
         id: options.id_column.as_deref(),
         by: options.keep_column.as_deref(),
     };
-    let (mut references, scan) = deduplicator.threads().install(|| {
-        let references = References::read(options, (&spill, stop), control)?;
-        Ok::<_, DedupError>((references, scan_inputs(&inputs, columns, &spill, control)?))
+    let scan = deduplicator.threads().install(|| {
+        references.read(&options.text_column, &spill, control)?;
+        scan_inputs(&inputs, columns, &spill, control)
     })?;
     folder.check_apart(references.paths())?;
     let spooled = [references.spooled(), scan.spooled].into_iter().flatten().reduce(|a, b| a + b);
@@ -244,7 +273,7 @@ fn run_until<P: AsRef<Path>>(
         text_column: options.text_column.clone(),
         id_column: options.id_column.clone(),
         keep_column: options.keep_column.clone(),
-        input_format: inputs.format.name(),
+        input_format: inputs.format.name().into(),
         inputs: inputs.files.len() as u64,
         input_files: inputs.names(),
         against_files: references.names(),
@@ -252,7 +281,9 @@ fn run_until<P: AsRef<Path>>(
         skipped_binary: inputs.skipped_binary,
         memory: spill.memory(),
         spooled_bytes: spooled.unwrap_or(0),
-        output_format: output_format.name(),
+        fingerprint,
+        resumed: spill.resume().map_or(0, Resume::taken),
+        output_format: output_format.name().into(),
         parts,
         output_bytes: folder.size()?,
     });
@@ -262,6 +293,11 @@ fn run_until<P: AsRef<Path>>(
     folder.write_report(&report)?;
     control.check()?;
     folder.commit(options.overwrite)?;
+    drop((scan, references, spill, deduplicator));
+    if let Some(Resumed::Begun { resume, .. }) = resume {
+        drop(resume);
+        places.forget();
+    }
     Ok(report)
 }
 

@@ -1,10 +1,13 @@
 //! The output folder, which appears whole or not at all.
 
 use super::input::{self, Inputs};
+use super::places::{Places, resolve};
 use super::remote::Named;
+use super::resume::is_of;
 use super::upload::Upload;
 use crate::error::{DedupError, Result};
 use crate::report::Report;
+use crate::resume::Resume;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -17,8 +20,9 @@ pub(super) struct OutputFolder {
     target: PathBuf,
     /// Where the files are until then, inside `workspace`.
     building: PathBuf,
-    /// A hidden folder beside the target, so that a rename never crosses file systems.
-    _workspace: TempDir,
+    /// A hidden folder beside the target, so that a rename never crosses file systems; none for a run that is to be
+    /// resumed, which keeps it.
+    workspace: Option<TempDir>,
     /// Folders above the target that were made for it, outermost first.
     parents: Vec<PathBuf>,
     committed: bool,
@@ -28,6 +32,49 @@ pub(super) struct OutputFolder {
 
 /// The file that is written last.
 pub(super) const REPORT: &str = "report.json";
+/// What a file is called until it is whole.
+const PARTIAL: &str = ".partial";
+/// What the folder of a run that is to be resumed is called when all is in it.
+const READY: &str = "ready";
+
+/// What a run that is to be resumed builds its output in.
+pub(super) struct Kept<'a> {
+    pub(super) places: &'a Places,
+    pub(super) resume: &'a Arc<Resume>,
+    pub(super) fingerprint: &'a str,
+    /// Whether this is the first run.
+    pub(super) is_new: bool,
+}
+
+impl Kept<'_> {
+    /// The folder to build in, with the files that an earlier run has made whole, but for those that are always made
+    /// anew.
+    fn begin(&self) -> io::Result<PathBuf> {
+        let building = &self.places.building;
+        let ready = building.with_file_name(READY);
+        if ready.is_dir() {
+            // It had not taken its place, or what it has replaced is here: only its own account tells.
+            if !self.is_new && is_of(&ready.join(REPORT), self.fingerprint) {
+                fs::rename(&ready, building)?;
+            } else {
+                fs::remove_dir_all(&ready)?;
+            }
+        }
+        if self.is_new && building.is_dir() {
+            fs::remove_dir_all(building)?;
+        }
+        fs::create_dir_all(building)?;
+        for entry in fs::read_dir(building)? {
+            let name = entry?.file_name();
+            let is_part =
+                name.to_str().is_some_and(|name| name.starts_with("part-") && is_known(name));
+            if !is_part {
+                fs::remove_file(building.join(name))?;
+            }
+        }
+        Ok(building.clone())
+    }
+}
 
 impl OutputFolder {
     /// Checks that `target` may be written and makes the place to build it in.
@@ -37,21 +84,19 @@ impl OutputFolder {
         target: &Path,
         inputs: &Inputs,
         overwrite: bool,
-        temporary: Option<&Path>,
+        (temporary, kept): (Option<&Path>, Option<Kept>),
         stop: &Arc<AtomicBool>,
     ) -> Result<Self> {
         let target = &match Named::parse(target, stop)? {
             Named::Path(path) => path,
             Named::Bucket(bucket, key) => {
-                let upload = Upload::begin(bucket, &key, overwrite)?;
-                return Self::in_bucket(target, upload, inputs, temporary);
+                let resume = kept.as_ref().map(|kept| Arc::clone(kept.resume));
+                let upload = Upload::begin(bucket, &key, overwrite, resume)?;
+                return Self::in_bucket(target, upload, inputs, temporary, kept);
             }
         };
         check_target(target, inputs, overwrite)?;
-        // Where the name is a link to a folder, that folder is replaced, not the link.
-        let found =
-            if target.is_dir() { target.canonicalize() } else { std::path::absolute(target) };
-        let target = found.map_err(|error| DedupError::write(target, error))?;
+        let target = resolve(target).map_err(|error| DedupError::write(target, error))?;
         let wrong = |error: io::Error| DedupError::write(&target, error);
         let name = target.file_name().ok_or_else(|| DedupError::OutputInTheWay {
             path: target.clone(),
@@ -62,6 +107,11 @@ impl OutputFolder {
             parent.ancestors().take_while(|folder| !folder.exists()).map(Path::to_owned).collect();
         parents.reverse();
         fs::create_dir_all(parent).map_err(wrong)?;
+        if let Some(kept) = kept {
+            let building = kept.begin().map_err(wrong)?;
+            let (workspace, committed, upload) = (None, false, None);
+            return Ok(Self { target, building, workspace, parents, committed, upload });
+        }
         let prefix = format!(".{}.mithril-", name.to_string_lossy());
         let made =
             tempfile::Builder::new().prefix(&prefix).tempdir_in(parent).and_then(|workspace| {
@@ -72,8 +122,8 @@ impl OutputFolder {
             });
         match made {
             Ok((workspace, building)) => {
-                let (committed, upload) = (false, None);
-                Ok(Self { target, building, _workspace: workspace, parents, committed, upload })
+                let (workspace, committed, upload) = (Some(workspace), false, None);
+                Ok(Self { target, building, workspace, parents, committed, upload })
             }
             Err(error) => {
                 remove_empty(&parents);
@@ -87,6 +137,7 @@ impl OutputFolder {
         upload: Upload,
         inputs: &Inputs,
         temporary: Option<&Path>,
+        kept: Option<Kept>,
     ) -> Result<Self> {
         if inputs.files.iter().any(|file| upload.holds(&file.path)) {
             return Err(DedupError::OutputInTheWay {
@@ -96,14 +147,19 @@ impl OutputFolder {
         }
         let folder = temporary.map_or_else(std::env::temp_dir, Path::to_owned);
         let wrong = |error: io::Error| DedupError::write(&folder, error);
-        let made = tempfile::Builder::new().prefix(".mithril-").tempdir_in(&folder);
-        let workspace = made.map_err(wrong)?;
-        let building = workspace.path().join("new");
-        fs::create_dir(&building).map_err(wrong)?;
+        let (building, workspace) = if let Some(kept) = kept {
+            (kept.begin().map_err(wrong)?, None)
+        } else {
+            let made = tempfile::Builder::new().prefix(".mithril-").tempdir_in(&folder);
+            let workspace = made.map_err(wrong)?;
+            let building = workspace.path().join("new");
+            fs::create_dir(&building).map_err(wrong)?;
+            (building, Some(workspace))
+        };
         Ok(Self {
             target: target.to_owned(),
             building,
-            _workspace: workspace,
+            workspace,
             parents: Vec::new(),
             committed: false,
             upload: Some(upload),
@@ -142,15 +198,23 @@ impl OutputFolder {
         write: impl FnOnce(&mut io::BufWriter<File>) -> Result<()>,
     ) -> Result<()> {
         let wrong = |error: io::Error| DedupError::write(&self.target.join(name), error);
-        let file = File::create_new(self.building.join(name)).map_err(wrong)?;
-        let mut writer = io::BufWriter::with_capacity(1 << 20, file);
-        write(&mut writer)?;
-        writer.flush().map_err(wrong)?;
-        if let Some(upload) = &self.upload {
-            upload.add(name, self.building.join(name));
-            return Ok(());
+        let place = self.building.join(name);
+        // What an earlier run has left here was whole when it took this name.
+        if self.workspace.is_some() || !place.exists() {
+            let partial = self.building.join(format!("{name}{PARTIAL}"));
+            let file = File::create_new(&partial).map_err(wrong)?;
+            let mut writer = io::BufWriter::with_capacity(1 << 20, file);
+            write(&mut writer)?;
+            writer.flush().map_err(wrong)?;
+            if self.upload.is_none() {
+                writer.get_ref().sync_all().map_err(wrong)?;
+            }
+            fs::rename(&partial, &place).map_err(wrong)?;
         }
-        writer.get_ref().sync_all().map_err(wrong)
+        if let Some(upload) = &self.upload {
+            upload.add(name, place);
+        }
+        Ok(())
     }
 
     /// An error at writing the file of this name.
@@ -160,10 +224,7 @@ impl OutputFolder {
 
     /// The bytes of all files so far.
     pub(super) fn size(&self) -> Result<u64> {
-        let size = || -> io::Result<u64> {
-            fs::read_dir(&self.building)?.map(|entry| Ok(entry?.metadata()?.len())).sum()
-        };
-        size().map_err(|error| DedupError::write(&self.target, error))
+        size_of(&self.building).map_err(|error| DedupError::write(&self.target, error))
     }
 
     pub(super) fn write_report(&self, report: &Report) -> Result<()> {
@@ -187,6 +248,12 @@ impl OutputFolder {
             self.committed = true;
             return Ok(());
         }
+        if self.workspace.is_none() {
+            // From here on what is there is ready, or what it has replaced, and never again a part of a run.
+            let ready = self.building.with_file_name(READY);
+            fs::rename(&self.building, &ready).map_err(wrong)?;
+            self.building = ready;
+        }
         if overwrite && self.target.exists() {
             // What was there ends up in the workspace and goes with it.
             replace(&self.building, &self.target).map_err(wrong)?;
@@ -203,7 +270,7 @@ impl OutputFolder {
 
 impl Drop for OutputFolder {
     fn drop(&mut self) {
-        if !self.committed && !self.parents.is_empty() {
+        if !self.committed && !self.parents.is_empty() && self.workspace.is_some() {
             // The workspace is in the innermost of them and must go first.
             let _ = fs::remove_dir_all(&self.building);
             if let Some(workspace) = self.building.parent() {
@@ -218,6 +285,11 @@ fn remove_empty(parents: &[PathBuf]) {
     for folder in parents.iter().rev() {
         let _ = fs::remove_dir(folder);
     }
+}
+
+/// The bytes of all files of a folder.
+pub(super) fn size_of(folder: &Path) -> io::Result<u64> {
+    fs::read_dir(folder)?.map(|entry| Ok(entry?.metadata()?.len())).sum()
 }
 
 /// Whether the output may go to `target`: not over anything that was not asked to be replaced.

@@ -6,7 +6,7 @@ use super::input_file::{Fetched, InputFile, guarded, with_ahead};
 use super::output::OutputFolder;
 use super::plan::Amount;
 use super::rewrite::Rewrite;
-use super::scan::{Chunks, Columns, Scan, starts};
+use super::scan::{Chunks, Columns, READ, Scan, starts};
 use super::sink::Sink;
 use crate::control::Control;
 use crate::documents::Documents;
@@ -61,7 +61,8 @@ pub(super) fn scan(
             let bytes = u64::try_from(contents.compressed_size()).unwrap_or(0);
             let text = indices[0].and_then(|root| text_size(metadata, contents, root));
             text_bytes += text.unwrap_or(bytes);
-            groups.push(RowGroup { file, metadata, group, indices, first_row, bytes });
+            let number = groups.len();
+            groups.push(RowGroup { file, metadata, number, group, indices, first_row, bytes });
             first_row += rows;
         }
         lengths.push(first_row);
@@ -69,6 +70,9 @@ pub(super) fn scan(
     control.begin("reading", groups.iter().map(|group| group.bytes).sum());
     let sink = Sink::new(spill, text_bytes, lengths.iter().map(|&rows| rows as u64).sum())?;
     let wanted = |group: &RowGroup| {
+        if spill.has_unit((READ, group.number)) {
+            return Vec::new();
+        }
         let roots: Vec<usize> = group.indices.into_iter().flatten().collect();
         ranges(group.metadata, group.group, |root| roots.contains(&root))
     };
@@ -77,7 +81,9 @@ pub(super) fn scan(
         |group| (group.file, wanted(group)),
         |group, fetched| {
             control.check()?;
-            let columns = group.read(columns, &sink, fetched)?;
+            let hold = |columns: &Chunks| columns.hold(&sink);
+            let read = || group.read(columns, &sink, fetched);
+            let columns = spill.unit((READ, group.number), hold, read)?;
             control.advance(group.bytes)?;
             Ok(columns)
         },
@@ -232,6 +238,8 @@ pub(super) fn write_parquet(
 struct RowGroup<'a> {
     file: &'a InputFile,
     metadata: &'a ArrowReaderMetadata,
+    /// Which it is among those of all files.
+    number: usize,
     group: usize,
     /// Where the text, id and keep columns are.
     indices: [Option<usize>; 3],

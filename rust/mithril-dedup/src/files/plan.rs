@@ -110,6 +110,7 @@ fn plan_until<P: AsRef<Path>>(
         input_format: sample.format,
         temp_dir: Some(workspace),
         overwrite: false,
+        resume: false,
         ..options.clone()
     };
     // So that the sample goes the way that the whole will go.

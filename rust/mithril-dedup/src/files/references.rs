@@ -1,6 +1,7 @@
 //! What inputs are compared with, and that is none of them: files, and indexes.
 
 use super::input::{InputFormat, Inputs};
+use super::input_file::InputFile;
 use super::scan::{Columns, Scan};
 use super::{FileOptions, scan_inputs};
 use crate::control::Control;
@@ -9,6 +10,7 @@ use crate::documents::Documents;
 use crate::error::{DedupError, Result};
 use crate::index::{MinHashIndex, MostSimilar};
 use crate::options::Method;
+use crate::resume::Input;
 use crate::spill::Spill;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -18,7 +20,9 @@ use std::sync::atomic::AtomicBool;
 /// Files and indexes of references, and what they hold.
 #[derive(Default)]
 pub(super) struct References {
-    read: Option<(Inputs, Scan)>,
+    inputs: Option<Inputs>,
+    /// What was read of `inputs`.
+    scan: Option<Scan>,
     indexes: Vec<(PathBuf, MinHashIndex)>,
     /// Documents of indexes that rows go for; their numbers come after those of files.
     matches: Vec<(usize, u64)>,
@@ -32,11 +36,8 @@ pub(super) struct Place {
 }
 
 impl References {
-    pub(super) fn read(
-        options: &FileOptions,
-        (spill, stop): (&Spill, &Arc<AtomicBool>),
-        control: Control,
-    ) -> Result<Self> {
+    /// Finds them, without reading them.
+    pub(super) fn find(options: &FileOptions, stop: &Arc<AtomicBool>) -> Result<Self> {
         let (mut files, mut indexes) = (Vec::new(), Vec::new());
         for path in &options.against {
             match MinHashIndex::open_folder(path) {
@@ -50,31 +51,45 @@ impl References {
                     .to_owned(),
             ));
         }
-        let read = || {
-            let inputs = Inputs::find(&files, InputFormat::Auto, stop)?;
-            let columns = Columns { text: &options.text_column, id: None, by: None };
-            let scan = scan_inputs(&inputs, columns, spill, control)?;
-            Ok::<_, DedupError>((inputs, scan))
-        };
-        let read = (!files.is_empty()).then(read).transpose()?;
-        Ok(Self { read, indexes, matches: Vec::new() })
+        let find = || Inputs::find(&files, InputFormat::Auto, stop);
+        let inputs = (!files.is_empty()).then(find).transpose()?;
+        Ok(Self { inputs, scan: None, indexes, matches: Vec::new() })
+    }
+
+    /// Reads them.
+    pub(super) fn read(&mut self, text: &str, spill: &Spill, control: Control) -> Result<()> {
+        let columns = Columns { text, id: None, by: None };
+        let scan = |inputs| scan_inputs(inputs, columns, &spill.of("against-"), control);
+        self.scan = self.inputs.as_ref().map(scan).transpose()?;
+        Ok(())
+    }
+
+    /// What tells whether they have changed between two runs.
+    pub(super) fn account(&self) -> Vec<Input> {
+        let files = self.inputs.iter().flat_map(|inputs| &inputs.files).map(InputFile::account);
+        let indexes = self.indexes.iter().map(|(path, index)| Input {
+            name: path.to_string_lossy().into_owned(),
+            size: index.len() as u64,
+            state: format!("{:x?}", index.revision()),
+        });
+        files.chain(indexes).collect()
     }
 
     /// The files, and the folders of indexes.
     pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
-        let files = self.read.iter().flat_map(|(inputs, _)| &inputs.files);
+        let files = self.inputs.iter().flat_map(|inputs| &inputs.files);
         let indexes = self.indexes.iter().map(|(path, _)| path.as_path());
         files.map(|file| file.path.as_path()).chain(indexes)
     }
 
     pub(super) fn are_none(&self) -> bool {
-        self.read.is_none() && self.indexes.is_empty()
+        self.inputs.is_none() && self.indexes.is_empty()
     }
 
     /// The references of files, as the first of documents.
     pub(super) fn documents(&self) -> Documents {
         let mut documents =
-            self.read.as_ref().map_or_else(Documents::new, |(_, scan)| scan.documents.clone());
+            self.scan.as_ref().map_or_else(Documents::new, |scan| scan.documents.clone());
         documents.become_references();
         documents
     }
@@ -117,7 +132,7 @@ impl References {
 
     /// The bytes of texts in a temporary file, if they are in one.
     pub(super) fn spooled(&self) -> Option<u64> {
-        self.read.as_ref().and_then(|(_, scan)| scan.spooled)
+        self.scan.as_ref().and_then(|scan| scan.spooled)
     }
 
     /// The number of documents in indexes.
@@ -126,7 +141,7 @@ impl References {
     }
 
     fn files_hold(&self) -> usize {
-        self.read.as_ref().map_or(0, |(_, scan)| scan.documents.len())
+        self.scan.as_ref().map_or(0, |scan| scan.documents.len())
     }
 
     /// Where a reference is, by its number.
@@ -136,14 +151,14 @@ impl References {
             let file = self.indexes.get(index)?.0.to_string_lossy().into_owned();
             return Some(Place { file, row: id as i64 });
         }
-        let (inputs, scan) = self.read.as_ref()?;
+        let (inputs, scan) = (self.inputs.as_ref()?, self.scan.as_ref()?);
         let (file, row) = scan.locate(number);
         let file = inputs.files.get(file)?.path.to_string_lossy().into_owned();
         Some(Place { file, row: row as i64 })
     }
 
     pub(super) fn names(&self) -> Vec<String> {
-        let files = self.read.as_ref().map(|(inputs, _)| inputs.names()).unwrap_or_default();
+        let files = self.inputs.as_ref().map(Inputs::names).unwrap_or_default();
         let indexes = self.indexes.iter().map(|(path, _)| path.to_string_lossy().into_owned());
         files.into_iter().chain(indexes).collect()
     }

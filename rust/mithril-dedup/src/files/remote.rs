@@ -51,6 +51,12 @@ pub(super) enum Named {
 }
 
 impl Named {
+    /// Whether a name is a URL of a bucket.
+    pub(super) fn is_url(name: &Path) -> bool {
+        let scheme = name.to_str().and_then(|name| name.split_once("://"));
+        scheme.is_some_and(|(scheme, _)| scheme != "file")
+    }
+
     /// Tells URLs from paths.
     pub(super) fn parse(name: &Path, stop: &Arc<AtomicBool>) -> Result<Self> {
         let url = name.to_str().and_then(|name| Some((name, name.split_once("://")?)));
@@ -139,6 +145,11 @@ impl Object {
     /// Its URL.
     pub(super) fn url(&self) -> PathBuf {
         self.bucket.url_of(&self.key)
+    }
+
+    /// What the store calls this state of it.
+    pub(super) fn etag(&self) -> &str {
+        self.etag.as_deref().unwrap_or_default()
     }
 
     /// Whether it is still what it was.

@@ -3,9 +3,11 @@
 use super::sink::{Sink, Texts};
 use crate::documents::Documents;
 use crate::error::{DedupError, Result};
+use crate::resume::arrays;
 use arrow::array::{Array, ArrayRef, RecordBatch, new_empty_array};
 use arrow::compute::{CastOptions, cast_with_options, concat};
 use arrow::datatypes::DataType;
+use serde::{Deserialize, Serialize};
 
 /// The columns that the first pass reads.
 #[derive(Clone, Copy)]
@@ -29,15 +31,25 @@ pub(super) struct Scan {
 }
 
 /// What was read of the columns that decide, in chunks.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub(super) struct Chunks {
     pub(super) rows: usize,
     texts: Vec<Texts>,
+    #[serde(with = "arrays")]
     id: Vec<ArrayRef>,
+    #[serde(with = "arrays")]
     by: Vec<ArrayRef>,
 }
 
+/// What reading is called in what is kept of a run.
+pub(super) const READ: &str = "read";
+
 impl Chunks {
+    /// Whether the texts are as an earlier run has written them.
+    pub(super) fn hold(&self, sink: &Sink) -> bool {
+        sink.holds(&self.texts)
+    }
+
     /// Takes the columns of a batch.
     pub(super) fn push(
         &mut self,

@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::spill::{Piece, Spill, SpooledTexts, TextSpool};
 use arrow::array::{Array, ArrayRef};
 use once_cell::sync::OnceCell;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -26,9 +27,12 @@ pub(super) struct Sink {
     spool: OnceCell<TextSpool>,
 }
 
-/// Some texts that follow each other.
+/// Some texts that follow each other. Those in memory are not kept for another run.
+#[derive(Serialize, Deserialize)]
 pub(super) enum Texts {
+    #[serde(skip)]
     Array(ArrayRef),
+    #[serde(skip)]
     Built(TextBuilder),
     Spooled(Piece, Raw),
 }
@@ -59,6 +63,12 @@ impl Sink {
     pub(super) fn fits(spill: &Spill, bytes: u64, rows: u64) -> bool {
         let needed = bytes.saturating_add(rows.saturating_mul(BYTES_PER_ROW));
         !spill.is_always() && needed <= spill.memory()
+    }
+
+    /// Whether texts are as an earlier run has written them.
+    pub(super) fn holds(&self, texts: &[Texts]) -> bool {
+        let Some(spool) = self.spool.get() else { return false };
+        texts.iter().all(|texts| matches!(texts, Texts::Spooled(piece, _) if spool.holds(piece)))
     }
 
     /// Takes an array of strings.

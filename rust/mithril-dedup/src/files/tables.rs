@@ -6,7 +6,7 @@ use super::ipc;
 use super::jsonl::decompressed;
 use super::parquet::find_columns;
 use super::rewrite::Rewrite;
-use super::scan::{Chunks, Columns, Scan, starts};
+use super::scan::{Chunks, Columns, READ, Scan, starts};
 use super::sink::{EXPECTED_ROW, Sink};
 use crate::control::Control;
 use crate::error::{Result, Source};
@@ -35,8 +35,11 @@ pub(super) fn scan(
     let sink = Sink::new(spill, bytes, bytes / EXPECTED_ROW)?;
     let read: Vec<Chunks> = files
         .par_iter()
-        .map(|file| {
-            let read = read(format, file, columns, &sink, control)?;
+        .enumerate()
+        .map(|(number, file)| {
+            let hold = |read: &Chunks| read.hold(&sink);
+            let read = || read(format, file, columns, &sink, control);
+            let read = spill.unit((READ, number), hold, read)?;
             control.advance(file.size)?;
             Ok(read)
         })

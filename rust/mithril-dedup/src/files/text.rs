@@ -2,7 +2,7 @@
 
 use super::input_file::InputFile;
 use super::rewrite::Rewrite;
-use super::scan::{Columns, Scan};
+use super::scan::{Columns, READ, Scan};
 use super::sink::{Sink, Texts};
 use crate::control::Control;
 use crate::error::{DedupError, Result};
@@ -45,13 +45,11 @@ pub(super) fn scan(
     let chunks = chunks(files, |file| file.size);
     let texts: Vec<Texts> = chunks
         .into_par_iter()
-        .map(|files| {
-            let texts = files.iter().map(|file| {
-                control.advance(file.size)?;
-                read(file)
-            });
-            let texts = texts.collect::<Result<Vec<_>>>()?;
-            sink.array(Arc::new(LargeStringArray::from_iter_values(texts)))
+        .enumerate()
+        .map(|(number, files)| {
+            let hold = |texts: &Texts| sink.holds(std::slice::from_ref(texts));
+            let read = || read_all(files, &sink, control);
+            spill.unit((READ, number), hold, read)
         })
         .collect::<Result<_>>()?;
     let (documents, spooled) = sink.finish(texts)?;
@@ -65,6 +63,15 @@ pub(super) fn scan(
     };
     let (id, by) = (column(columns.id), column(columns.by));
     Ok(Scan { documents, spooled, id, by, starts: (0..=files.len()).collect() })
+}
+
+fn read_all(files: &[InputFile], sink: &Sink, control: Control) -> Result<Texts> {
+    let texts = files.iter().map(|file| {
+        control.advance(file.size)?;
+        read(file)
+    });
+    let texts = texts.collect::<Result<Vec<_>>>()?;
+    sink.array(Arc::new(LargeStringArray::from_iter_values(texts)))
 }
 
 /// Runs of files of about [`CHUNK_BYTES`] together.

@@ -1,17 +1,20 @@
 //! The output in a bucket: files go there as they are ready, and the report last.
 
 use super::output::{REPORT, is_known};
-use super::remote::{Bucket, Task};
+use super::remote::{Bucket, Object, Task};
 use crate::error::{DedupError, Result};
+use crate::resume::Resume;
 use bytes::Bytes;
 use futures_util::stream::{BoxStream, StreamExt, try_unfold};
 use mithril_core::{StorageError, runtime, spawn, spawn_blocking};
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// What is read of a file at a time.
 const PIECE: u64 = 8 << 20;
@@ -32,11 +35,20 @@ pub(super) struct Upload {
     begun: Mutex<Begun>,
     together: Arc<Semaphore>,
     is_done: bool,
+    /// The keys that an earlier run of this one has written.
+    sent: HashSet<String>,
+    /// Where it is kept which files are there, for another run.
+    resume: Option<Arc<Resume>>,
 }
 
 impl Upload {
     /// Checks that the folder may be written.
-    pub(super) fn begin(bucket: Bucket, key: &str, overwrite: bool) -> Result<Self> {
+    pub(super) fn begin(
+        bucket: Bucket,
+        key: &str,
+        overwrite: bool,
+        resume: Option<Arc<Resume>>,
+    ) -> Result<Self> {
         let url = bucket.url_of(key);
         let in_the_way = |problem| Err(DedupError::OutputInTheWay { path: url.clone(), problem });
         let folder = key.trim_end_matches('/');
@@ -45,7 +57,15 @@ impl Upload {
         }
         let prefix = format!("{folder}/");
         let there = bucket.list(&prefix)?;
-        let replaced: Vec<String> = there.into_iter().map(|object| object.key).collect();
+        // What an earlier run of this one has sent is neither in the way nor to be sent again.
+        let is_ours = |object: &Object| {
+            let kept = |resume: &Arc<Resume>| resume.kept(sent(&object.key), |_: &u64| true);
+            resume.as_ref().and_then(kept) == Some(object.size)
+        };
+        let (ours, replaced): (Vec<Object>, Vec<Object>) = there.into_iter().partition(is_ours);
+        let keys = |objects: Vec<Object>| objects.into_iter().map(|object| object.key);
+        let (sent, replaced): (HashSet<String>, Vec<String>) =
+            (keys(ours).collect(), keys(replaced).collect());
         let name = |key: &String| key.strip_prefix(&prefix).unwrap_or_default().to_owned();
         let names: Vec<String> = replaced.iter().map(name).collect();
         if !names.is_empty() && !overwrite {
@@ -60,7 +80,7 @@ impl Upload {
         }
         let together = Arc::new(Semaphore::new(TOGETHER));
         let begun = Mutex::default();
-        Ok(Self { bucket, prefix, replaced, begun, together, is_done: false })
+        Ok(Self { bucket, prefix, replaced, begun, together, is_done: false, sent, resume })
     }
 
     /// Whether a key would be replaced.
@@ -77,12 +97,19 @@ impl Upload {
 
     fn send(&self, name: &str, file: PathBuf) {
         let key = format!("{}{name}", self.prefix);
+        if name != REPORT && self.sent.contains(&key) {
+            return;
+        }
         let (store, together) = (Arc::clone(&self.bucket.store), Arc::clone(&self.together));
-        let to = key.clone();
+        let (to, resume) = (key.clone(), self.resume.clone());
         let task = spawn(async move {
             let _permit = together.acquire().await;
             let file = File::open(file).map_err(|error| StorageError::Other(error.to_string()))?;
-            store.try_put_stream(&to, pieces(file)).await
+            let size = file.metadata().map_or(0, |metadata| metadata.len());
+            store.try_put_stream(&to, pieces(file)).await?;
+            // What is not kept is sent again.
+            let _ = resume.map(|resume| resume.keep(sent(&to), &size));
+            Ok(())
         });
         self.begun().push((key, Task::of(task)));
     }
@@ -102,7 +129,7 @@ impl Upload {
             outcome = outcome.and(done);
             keys.push(key);
         }
-        outcome.inspect_err(|_| self.delete(&keys)).map(|()| keys)
+        outcome.inspect_err(|_| self.give_up(&keys)).map(|()| keys)
     }
 
     /// Makes the files of a folder the output.
@@ -121,12 +148,19 @@ impl Upload {
         let mut keys = self.wait()?;
         self.send(REPORT, folder.join(REPORT));
         let report = self.wait();
-        keys.extend(report.inspect_err(|_| self.delete(&keys))?);
+        keys.extend(report.inspect_err(|_| self.give_up(&keys))?);
         self.is_done = true;
         let stale: Vec<String> =
             self.replaced.iter().filter(|key| !keys.contains(key)).cloned().collect();
         self.delete(&stale);
         Ok(())
+    }
+
+    /// Deletes keys, but for those that another run goes on from.
+    fn give_up(&self, keys: &[String]) {
+        if self.resume.is_none() {
+            self.delete(keys);
+        }
     }
 
     /// Deletes keys as far as it can be done: what is left is no output without a report.
@@ -150,8 +184,13 @@ impl Drop for Upload {
             task.settle(end.saturating_duration_since(Instant::now()));
             keys.push(key);
         }
-        self.delete(&keys);
+        self.give_up(&keys);
     }
+}
+
+/// What the sending of a file is called in what is kept of a run.
+fn sent(key: &str) -> (&'static str, u64) {
+    ("sent", xxh3_64(key.as_bytes()))
 }
 
 /// A file in pieces.

@@ -134,6 +134,11 @@ impl MinHashIndex {
         self.shape.banding
     }
 
+    /// What tells it from what it was before and will be.
+    pub(crate) fn revision(&self) -> Option<u128> {
+        self.revisions.last().copied()
+    }
+
     /// The number of documents.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -16,7 +16,7 @@ pub(crate) use outcome::{integers, removed_texts};
 use parts::Part;
 pub(crate) use parts::Unit;
 use rayon::prelude::*;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -48,7 +48,7 @@ pub struct Repeat {
 }
 
 /// The account of what was removed within rows.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Repeats {
     /// The lines or paragraphs that were long enough to be looked at.
     pub parts: u64,

@@ -5,6 +5,7 @@ use super::{Map, Spill, read_at, write_at};
 use crate::error::{DedupError, Result};
 use std::fs::File;
 use std::sync::Arc;
+use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
 
 const WIDTH: u64 = 8;
 
@@ -19,7 +20,8 @@ pub(crate) struct Columns {
 
 impl Columns {
     pub(crate) fn new(spill: &Spill, rows: usize, columns: usize) -> Result<Self> {
-        Ok(Self { file: spill.file()?, spill: spill.clone(), rows: rows as u64, width: columns })
+        let file = spill.file("bands")?;
+        Ok(Self { file, spill: spill.clone(), rows: rows as u64, width: columns })
     }
 
     pub(crate) fn columns(&self) -> usize {
@@ -30,8 +32,10 @@ impl Columns {
         self.rows as usize
     }
 
-    /// Writes rows from `first` on, given row by row.
-    pub(crate) fn write(&self, first: usize, rows: &[u64]) -> Result<()> {
+    /// Writes rows from `first` on, given row by row; returns the XXH3 of what was written, where it is kept for
+    /// another run.
+    pub(crate) fn write(&self, first: usize, rows: &[u64]) -> Result<u64> {
+        let mut hash = Xxh3Default::new();
         let mut bytes = Vec::with_capacity(rows.len() / self.width.max(1) * WIDTH as usize);
         for column in 0..self.width {
             bytes.clear();
@@ -40,8 +44,24 @@ impl Columns {
             let offset = (column as u64 * self.rows + first as u64) * WIDTH;
             write_at(&self.file, &bytes, offset)
                 .map_err(|error| self.spill.error(self.rows * self.width as u64 * WIDTH, error))?;
+            if self.spill.resume().is_some() {
+                hash.update(&bytes);
+            }
         }
-        Ok(())
+        Ok(hash.digest())
+    }
+
+    /// Whether so many rows from `first` on are as an earlier run has written them.
+    pub(crate) fn hold(&self, first: usize, rows: usize, hash: u64) -> bool {
+        let mut found = Xxh3Default::new();
+        let mut bytes = vec![0; rows * WIDTH as usize];
+        let is_read = (0..self.width).all(|column| {
+            let offset = (column as u64 * self.rows + first as u64) * WIDTH;
+            let is_read = read_at(&self.file, &mut bytes, offset).is_ok();
+            found.update(&bytes);
+            is_read
+        });
+        is_read && found.digest() == hash
     }
 
     /// Reads a column.
@@ -88,14 +108,22 @@ pub(crate) struct RowSpool {
 
 impl RowSpool {
     pub(crate) fn new(spill: &Spill, width: usize) -> Result<Self> {
-        Ok(Self { file: spill.file()?, spill: spill.clone(), width })
+        Ok(Self { file: spill.file("signatures")?, spill: spill.clone(), width })
     }
 
-    /// Writes rows from `first` on.
-    pub(crate) fn write(&self, first: usize, rows: &[u64]) -> Result<()> {
+    /// Writes rows from `first` on; returns the XXH3 of what was written, where it is kept for another run.
+    pub(crate) fn write(&self, first: usize, rows: &[u64]) -> Result<u64> {
         let bytes: Vec<u8> = rows.iter().flat_map(|value| value.to_le_bytes()).collect();
         write_for_map(&self.file, &bytes, (first * self.width) as u64 * WIDTH)
-            .map_err(|error| self.spill.error(bytes.len() as u64, error))
+            .map_err(|error| self.spill.error(bytes.len() as u64, error))?;
+        Ok(self.spill.resume().map_or(0, |_| xxh3_64(&bytes)))
+    }
+
+    /// Whether so many rows from `first` on are as an earlier run has written them.
+    pub(crate) fn hold(&self, first: usize, rows: usize, hash: u64) -> bool {
+        let mut bytes = vec![0; rows * self.width * WIDTH as usize];
+        let offset = (first * self.width) as u64 * WIDTH;
+        read_at(&self.file, &mut bytes, offset).is_ok() && xxh3_64(&bytes) == hash
     }
 
     pub(crate) fn finish(self) -> Result<Rows> {

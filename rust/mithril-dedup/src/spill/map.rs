@@ -40,8 +40,8 @@ impl Map {
         reason = "the bytes of a mapped file must not change while they are looked at"
     )]
     pub(super) fn new(file: &File, most: u64) -> io::Result<Self> {
-        // SAFETY: the file was made by this process without a name, so that nobody else can open it, and nothing is
-        // written to it once it is mapped.
+        // SAFETY: the file was made without a name, so that nobody else can open it, or is in a folder that this
+        // process has locked; and nothing is written to it once it is mapped.
         let file = unsafe { Mmap::map(file)? };
         Ok(Self { file, touched: AtomicU64::new(0), most })
     }

@@ -1,12 +1,14 @@
 //! Texts in temporary files, in pieces of a few thousand.
 
 use super::map::write_for_map;
-use super::{Map, Spill};
+use super::{Map, Spill, read_at};
 use crate::error::{DedupError, Result};
+use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::ErrorKind::NotFound;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use xxhash_rust::xxh3::xxh3_64;
 
 /// Writes texts, from any number of threads.
 ///
@@ -17,10 +19,12 @@ pub(crate) struct TextSpool {
 }
 
 /// Where some texts that follow each other are.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Piece {
     file: usize,
     start: u64,
+    /// The XXH3 of all its texts, where it is kept for another run.
+    hash: u64,
     /// Where each text ends, counted from `start`.
     ends: Vec<u32>,
     /// Which of them are null; nothing if none is.
@@ -36,8 +40,16 @@ pub(crate) struct SpooledTexts {
 
 impl TextSpool {
     pub(crate) fn new(spill: &Spill) -> Result<Self> {
-        let files =
-            (0..rayon::current_num_threads()).map(|_| Ok((spill.file()?, AtomicU64::new(0))));
+        let name = |at: usize| format!("texts-{at}");
+        let mut count = rayon::current_num_threads();
+        while spill.has_file(&name(count)) {
+            count += 1;
+        }
+        let files = (0..count).map(|at| {
+            let file = spill.file(&name(at))?;
+            let length = file.metadata().map_err(|error| spill.error(0, error))?.len();
+            Ok((file, AtomicU64::new(length)))
+        });
         Ok(Self { spill: spill.clone(), files: files.collect::<Result<_>>()? })
     }
 
@@ -61,12 +73,20 @@ impl TextSpool {
             }
         }
         let length = bytes.len() as u64;
+        let hash = self.spill.resume().map_or(0, |_| xxh3_64(&bytes));
         let at = rayon::current_thread_index().unwrap_or_default() % self.files.len().max(1);
         let (file, end) =
             self.files.get(at).ok_or_else(|| self.spill.error(length, NotFound.into()))?;
         let start = end.fetch_add(length, Ordering::Relaxed);
         write_for_map(file, &bytes, start).map_err(|error| self.spill.error(length, error))?;
-        Ok(Piece { file: at, start, ends, nulls })
+        Ok(Piece { file: at, start, hash, ends, nulls })
+    }
+
+    /// Whether a piece is as it was written by an earlier run.
+    pub(crate) fn holds(&self, piece: &Piece) -> bool {
+        let Some((file, _)) = self.files.get(piece.file) else { return false };
+        let mut bytes = vec![0; piece.ends.last().copied().unwrap_or(0) as usize];
+        read_at(file, &mut bytes, piece.start).is_ok() && xxh3_64(&bytes) == piece.hash
     }
 
     /// Gives the texts for reading, file by file.

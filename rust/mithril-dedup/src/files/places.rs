@@ -1,0 +1,63 @@
+//! Where the output of a run is built, and what a run that is to be resumed keeps.
+
+use super::remote::Named;
+use crate::error::{DedupError, Result};
+use crate::resume::is_locked;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use xxhash_rust::xxh3::xxh3_64;
+
+/// The folders of a run with this output, by names that are the same for the next run.
+#[derive(Debug, Clone)]
+pub(super) struct Places {
+    /// Where the output is built: beside its place, so that a rename never crosses file systems.
+    pub(super) building: PathBuf,
+    /// What has become of units of work.
+    pub(super) kept: PathBuf,
+}
+
+impl Places {
+    pub(super) fn of(output: &Path, temporary: Option<&Path>) -> Result<Self> {
+        let number = |name: &Path| xxh3_64(name.as_os_str().as_encoded_bytes());
+        let named = |name: &Path| format!(".mithril-resume-{:016x}", number(name));
+        if Named::is_url(output) {
+            let temporary = temporary.map_or_else(std::env::temp_dir, Path::to_owned);
+            let kept = temporary.join(named(output));
+            return Ok(Self { building: kept.join("new"), kept });
+        }
+        let target = resolve(output).map_err(|error| DedupError::write(output, error))?;
+        let name = target.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let beside = target.with_file_name(format!(".{name}.mithril-resume"));
+        let kept = temporary.map_or_else(|| beside.clone(), |folder| folder.join(named(&target)));
+        Ok(Self { building: beside.join("new"), kept })
+    }
+
+    /// Removes what an earlier run has kept, unless another is at work on it.
+    pub(super) fn forget(&self) {
+        if self.kept.is_dir() && !is_locked(&self.kept) {
+            self.remove();
+        }
+    }
+
+    /// Removes what is kept.
+    pub(super) fn remove(&self) {
+        let _ = fs::remove_dir_all(&self.kept);
+        if let Some(beside) = self.building.parent() {
+            let _ = fs::remove_dir_all(beside);
+        }
+    }
+}
+
+/// The absolute path of an output. Where the name is a link to a folder, that folder is replaced, not the link.
+pub(super) fn resolve(output: &Path) -> io::Result<PathBuf> {
+    if output.is_dir() {
+        return output.canonicalize();
+    }
+    let path = std::path::absolute(output)?;
+    let parent = path.parent().and_then(|parent| parent.canonicalize().ok());
+    Ok(match (parent, path.file_name()) {
+        (Some(parent), Some(name)) => parent.join(name),
+        _ => path,
+    })
+}
