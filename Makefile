@@ -89,8 +89,9 @@ test-datasets: $(VENV)/.built $(VENV)/.datasets ## install Hugging Face's datase
 	HF_HOME=$(CURDIR)/target/huggingface $(BIN)/python -m pytest --quiet \
 		tests_py/test_fsspec_datasets.py tests_py/test_docs.py tests_py/test_filter.py
 
-soak: $(VENV)/.tools ## run the long tests whole: gigabytes through stores, every order of requests, 500 kills
+soak: $(VENV)/.built $(VENV)/.tools ## run the long tests whole: gigabytes through stores, every order of requests, 700 kills
 	cargo test --release --locked --workspace --tests -- --ignored --nocapture --test-threads=1
+	MITHRIL_KILLS=30 $(BIN)/python -m pytest -q tests_py/test_resume.py -k random
 
 lint: $(VENV)/.built ## check format, lints and types
 	cargo fmt --all --check

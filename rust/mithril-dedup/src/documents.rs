@@ -9,6 +9,7 @@ use arrow::array::{
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// The most documents that one run can hold: rows are numbered with 32 bits inside.
@@ -230,6 +231,14 @@ impl Documents {
             }
             Chunk::Null => None,
             Chunk::Spooled(texts) => texts.get(at),
+        }
+    }
+
+    /// A part of a text; of one in a temporary file, no more than that is looked at.
+    pub(crate) fn part(&self, row: usize, bytes: Range<usize>) -> Option<&str> {
+        match self.chunk(row) {
+            Some((Chunk::Spooled(texts), at)) => texts.part(at, bytes),
+            _ => self.text(row)?.get(bytes),
         }
     }
 

@@ -94,16 +94,17 @@ impl Sketches {
         let control = Control { progress: &progress, ..control };
         // A block is written while the next one is sketched.
         let mut waiting = 0..0;
-        let write = |rows: Range<usize>, (hashes, values): &(Vec<u64>, Vec<u64>)| {
+        let write = |rows: Range<usize>, (band_hashes, values): &(Vec<u64>, Vec<u64>)| {
             let (first, rows) = (rows.start, rows.len());
             if rows == 0 {
                 return Ok(());
             }
-            let bands = columns.write(first, hashes.get(..rows * bands).unwrap_or_default())?;
+            let bands =
+                columns.write(first, band_hashes.get(..rows * bands).unwrap_or_default())?;
             let values = values.get(..rows * width).unwrap_or_default();
             let values = signatures.as_ref().map(|signatures| signatures.write(first, values));
-            let hashes_written = (bands, values.transpose()?.unwrap_or_default());
-            spill.keep_unit((STAGE, first / BLOCK), &hashes_written)
+            let entry = (bands, values.transpose()?.unwrap_or_default());
+            spill.keep_unit((STAGE, first / BLOCK), &entry)
         };
         let is_done = |first: usize, rows: usize| {
             let hold = |&(bands, values): &(u64, u64)| {
@@ -120,10 +121,10 @@ impl Sketches {
                 control.advance(rows.len() as u64)?;
                 continue;
             }
-            let hashes = next.0.get_mut(..rows.len() * bands).unwrap_or_default();
+            let bands_of_rows = next.0.get_mut(..rows.len() * bands).unwrap_or_default();
             let values = next.1.get_mut(..rows.len() * width).unwrap_or_default();
             let (sketching, written) = rayon::join(
-                || sketch(rows, hashes, values, control),
+                || sketch(rows, bands_of_rows, values, control),
                 || write(waiting.clone(), &before),
             );
             sketching.and(written)?;

@@ -4,6 +4,7 @@
 //! column of the rows that stay. The output is built in a temporary folder beside its place and
 //! takes that place in one step, so it is there whole or not at all.
 
+mod begin;
 mod input;
 mod input_file;
 mod ipc;
@@ -15,7 +16,6 @@ mod places;
 mod plan;
 mod references;
 mod remote;
-mod resume;
 mod rewrite;
 mod scan;
 mod sink;
@@ -37,11 +37,9 @@ use crate::options::{DedupOptions, Keep};
 use crate::report::{Files, Report};
 use crate::resume::Resume;
 use crate::spill::{LEAST_MEMORY, Spill, of_the_machine};
+use begin::{Beginning, Begun};
 use input::{Format, Inputs};
-use output::{Kept, OutputFolder};
-use places::Places;
 use references::References;
-use resume::Resumed;
 use rewrite::Rewrite;
 use scan::{Columns, Scan};
 use serde::{Deserialize, Serialize};
@@ -193,29 +191,32 @@ fn run_until<P: AsRef<Path>>(
                 .to_owned(),
         ));
     }
-    let mut deduplicator = Deduplicator::try_new(options.dedup.clone())?;
+    let deduplicator = Deduplicator::try_new(options.dedup.clone())?;
     let inputs = Inputs::find(inputs, options.input_format, stop)?;
-    let mut references = References::find(options, stop)?;
-    let temporary = options.temp_dir.as_deref();
-    let places = Places::of(output, temporary)?;
-    let account = resume::account(&inputs, &references, options);
-    let fingerprint = account.fingerprint();
-    let open = || resume::open(output, &account, &places, stop);
-    let resume = options.resume.then(open).transpose()?;
-    let kept = match &resume {
-        Some(Resumed::Done(report)) => return Ok((**report).clone()),
-        Some(Resumed::Begun { resume, is_new }) => {
-            Some(Kept { places: &places, resume, fingerprint: &fingerprint, is_new: *is_new })
-        }
-        None => None,
+    let references = References::find(options, stop)?;
+    let found = (&inputs, &references);
+    let begun = match Beginning::of(output, found, options, spill, stop)? {
+        Beginning::Done(report) => return Ok(*report),
+        Beginning::Run(begun) => begun,
     };
-    let folder = OutputFolder::begin(output, &inputs, options.overwrite, (temporary, kept), stop);
-    let folder = folder.inspect_err(|_| resume::give_up(resume.as_ref(), &places))?;
-    let mut spill = spill.map_or_else(|| options.spill(&folder.beside()), Ok)?;
-    match &resume {
-        Some(Resumed::Begun { resume, .. }) => spill = spill.kept(resume),
-        _ => places.forget(),
+    let report = work(&begun, (inputs, references), deduplicator, options, (start, control));
+    match report {
+        Ok(report) => begun.commit(options.overwrite).map(|()| report),
+        Err(error) => {
+            begun.give_up(&error);
+            Err(error)
+        }
     }
+}
+
+/// Makes the output, all but putting it in its place.
+fn work(
+    Begun { folder, spill, fingerprint, .. }: &Begun,
+    (inputs, mut references): (Inputs, References),
+    mut deduplicator: Deduplicator,
+    options: &FileOptions,
+    (start, control): (Instant, Control),
+) -> Result<Report> {
     let output_format = options.output_format.unwrap_or(match inputs.format {
         Format::Jsonl => OutputFormat::Jsonl,
         Format::Parquet | Format::Arrow | Format::Csv | Format::Text => OutputFormat::Parquet,
@@ -227,8 +228,8 @@ fn run_until<P: AsRef<Path>>(
         by: options.keep_column.as_deref(),
     };
     let scan = deduplicator.threads().install(|| {
-        references.read(&options.text_column, &spill, control)?;
-        scan_inputs(&inputs, columns, &spill, control)
+        references.read(&options.text_column, spill, control)?;
+        scan_inputs(&inputs, columns, spill, control)
     })?;
     folder.check_apart(references.paths())?;
     let spooled = [references.spooled(), scan.spooled].into_iter().flatten().reduce(|a, b| a + b);
@@ -259,12 +260,12 @@ fn run_until<P: AsRef<Path>>(
             text_column: &options.text_column,
             outcome: &outcome,
             format: output_format,
-            folder: &folder,
+            folder,
             control,
         };
         let parts = rewrite.run()?;
         let tables = table::Rows { inputs: &inputs, scan: &scan, references: &references };
-        table::write(tables, &outcome, &folder)?;
+        table::write(tables, &outcome, folder)?;
         Ok::<_, DedupError>(parts)
     })?;
 
@@ -281,7 +282,7 @@ fn run_until<P: AsRef<Path>>(
         skipped_binary: inputs.skipped_binary,
         memory: spill.memory(),
         spooled_bytes: spooled.unwrap_or(0),
-        fingerprint,
+        fingerprint: fingerprint.clone(),
         resumed: spill.resume().map_or(0, Resume::taken),
         output_format: output_format.name().into(),
         parts,
@@ -292,12 +293,6 @@ fn run_until<P: AsRef<Path>>(
     report.seconds.total = start.elapsed().as_secs_f64();
     folder.write_report(&report)?;
     control.check()?;
-    folder.commit(options.overwrite)?;
-    drop((scan, references, spill, deduplicator));
-    if let Some(Resumed::Begun { resume, .. }) = resume {
-        drop(resume);
-        places.forget();
-    }
     Ok(report)
 }
 

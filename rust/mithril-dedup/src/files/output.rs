@@ -1,9 +1,9 @@
 //! The output folder, which appears whole or not at all.
 
+use super::begin::report_of;
 use super::input::{self, Inputs};
 use super::places::{Places, resolve};
 use super::remote::Named;
-use super::resume::is_of;
 use super::upload::Upload;
 use crate::error::{DedupError, Result};
 use crate::report::Report;
@@ -54,7 +54,8 @@ impl Kept<'_> {
         let ready = building.with_file_name(READY);
         if ready.is_dir() {
             // It had not taken its place, or what it has replaced is here: only its own account tells.
-            if !self.is_new && is_of(&ready.join(REPORT), self.fingerprint) {
+            let report = fs::read(ready.join(REPORT)).unwrap_or_default();
+            if !self.is_new && report_of(&report, self.fingerprint).is_some() {
                 fs::rename(&ready, building)?;
             } else {
                 fs::remove_dir_all(&ready)?;

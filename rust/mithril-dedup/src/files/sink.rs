@@ -27,14 +27,15 @@ pub(super) struct Sink {
     spool: OnceCell<TextSpool>,
 }
 
-/// Some texts that follow each other. Those in memory are not kept for another run.
+/// Some texts that follow each other. Those in memory are not kept for another run, and come last, since what is not
+/// kept is not counted when it is read.
 #[derive(Serialize, Deserialize)]
 pub(super) enum Texts {
+    Spooled(Piece, Raw),
     #[serde(skip)]
     Array(ArrayRef),
     #[serde(skip)]
     Built(TextBuilder),
-    Spooled(Piece, Raw),
 }
 
 impl Sink {

@@ -1,7 +1,7 @@
 //! The output in a bucket: files go there as they are ready, and the report last.
 
 use super::output::{REPORT, is_known};
-use super::remote::{Bucket, Object, Task};
+use super::remote::{Bucket, Task};
 use crate::error::{DedupError, Result};
 use crate::resume::Resume;
 use bytes::Bytes;
@@ -22,6 +22,9 @@ const PIECE: u64 = 8 << 20;
 const GIVEN_UP_AFTER: Duration = Duration::from_secs(10);
 /// Files that are on their way together.
 const TOGETHER: usize = 4;
+
+/// The size of what was begun to be sent, and has not arrived as far as is known.
+const NOT_YET: u64 = u64::MAX;
 
 /// Keys, and what writes them.
 type Begun = Vec<(String, Task<()>)>;
@@ -58,14 +61,18 @@ impl Upload {
         let prefix = format!("{folder}/");
         let there = bucket.list(&prefix)?;
         // What an earlier run of this one has sent is neither in the way nor to be sent again.
-        let is_ours = |object: &Object| {
-            let kept = |resume: &Arc<Resume>| resume.kept(sent(&object.key), |_: &u64| true);
-            resume.as_ref().and_then(kept) == Some(object.size)
-        };
-        let (ours, replaced): (Vec<Object>, Vec<Object>) = there.into_iter().partition(is_ours);
-        let keys = |objects: Vec<Object>| objects.into_iter().map(|object| object.key);
-        let (sent, replaced): (HashSet<String>, Vec<String>) =
-            (keys(ours).collect(), keys(replaced).collect());
+        let (mut sent, mut replaced) = (HashSet::new(), Vec::new());
+        for object in there {
+            let kept = |resume: &Arc<Resume>| resume.kept(sending(&object.key), |_: &u64| true);
+            match resume.as_ref().and_then(kept) {
+                None => replaced.push(object.key),
+                Some(size) if size == object.size => {
+                    sent.insert(object.key);
+                }
+                // It may have arrived, or not whole.
+                Some(_) => {}
+            }
+        }
         let name = |key: &String| key.strip_prefix(&prefix).unwrap_or_default().to_owned();
         let names: Vec<String> = replaced.iter().map(name).collect();
         if !names.is_empty() && !overwrite {
@@ -106,10 +113,14 @@ impl Upload {
             let _permit = together.acquire().await;
             let file = File::open(file).map_err(|error| StorageError::Other(error.to_string()))?;
             let size = file.metadata().map_or(0, |metadata| metadata.len());
+            let keep = |size: u64| {
+                let keep = |resume: &Arc<Resume>| resume.keep(sending(&to), &size);
+                let kept = resume.as_ref().map_or(Ok(()), keep);
+                kept.map_err(|error| StorageError::Other(error.to_string()))
+            };
+            keep(NOT_YET)?;
             store.try_put_stream(&to, pieces(file)).await?;
-            // What is not kept is sent again.
-            let _ = resume.map(|resume| resume.keep(sent(&to), &size));
-            Ok(())
+            keep(size)
         });
         self.begun().push((key, Task::of(task)));
     }
@@ -189,7 +200,7 @@ impl Drop for Upload {
 }
 
 /// What the sending of a file is called in what is kept of a run.
-fn sent(key: &str) -> (&'static str, u64) {
+fn sending(key: &str) -> (&'static str, u64) {
     ("sent", xxh3_64(key.as_bytes()))
 }
 

@@ -237,8 +237,8 @@ impl<'a> Texts<'a> {
     /// What a first part is compared by.
     fn content(self, first: &First) -> Option<Cow<'a, str>> {
         let start = first.start as usize;
-        let text = self.text(first.row as usize)?;
-        self.prepared(text.get(start..start + first.length as usize)?)
+        let bytes = start..start + first.length as usize;
+        self.prepared(self.documents.part(first.row as usize, bytes)?)
     }
 }
 

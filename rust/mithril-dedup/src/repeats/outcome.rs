@@ -82,7 +82,7 @@ pub(crate) fn integers(repeats: &[Repeat], value: fn(&Repeat) -> u64) -> ArrayRe
 pub(crate) fn removed_texts(repeats: &[Repeat], documents: &Documents) -> LargeStringArray {
     let text = |repeat: &Repeat| {
         let row = documents.references() + repeat.row as usize;
-        documents.text(row).and_then(|text| text.get(repeat.bytes.clone())).map(str::trim)
+        documents.part(row, repeat.bytes.clone()).map(str::trim)
     };
     LargeStringArray::from_iter_values(
         repeats.iter().map(|repeat| text(repeat).unwrap_or_default()),

@@ -93,7 +93,7 @@ impl Resume {
         holds: impl FnOnce(&T) -> bool,
     ) -> Option<T> {
         let kept = self.journal(stage).ok()?.get(number).filter(holds)?;
-        self.taken.fetch_add(1, Ordering::Relaxed);
+        self.take();
         Some(kept)
     }
 
@@ -105,6 +105,11 @@ impl Resume {
             wanted: 0,
             source: error.into(),
         })
+    }
+
+    /// Counts a unit that is not done again.
+    pub(crate) fn take(&self) {
+        self.taken.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Opens a file in the folder for reading and writing, a new one if there is none.

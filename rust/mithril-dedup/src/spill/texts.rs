@@ -6,6 +6,7 @@ use crate::error::{DedupError, Result};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::ErrorKind::NotFound;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use xxhash_rust::xxh3::xxh3_64;
@@ -110,10 +111,16 @@ impl SpooledTexts {
 
     /// A text, unless it is null.
     pub(crate) fn get(&self, at: usize) -> Option<&str> {
+        self.part(at, 0..self.length(at)?)
+    }
+
+    /// A part of a text, unless it is null or shorter.
+    pub(crate) fn part(&self, at: usize, bytes: Range<usize>) -> Option<&str> {
         let (start, end) = self.range(at)?;
-        let start_of_piece = self.piece.start;
-        let bytes = self.map.get(start_of_piece + start..start_of_piece + end)?;
-        std::str::from_utf8(bytes).ok()
+        let (from, to) = (start + bytes.start as u64, start + bytes.end as u64);
+        let is_inside = from <= to && to <= end;
+        let bytes = is_inside.then(|| self.piece.start + from..self.piece.start + to)?;
+        std::str::from_utf8(self.map.get(bytes)?).ok()
     }
 
     /// The length of a text in bytes, unless it is null.
