@@ -51,7 +51,7 @@ from mithril.exceptions import (
     StoreConnectionException,
 )
 from mithril.explain import Explanation, explain_removed
-from mithril.files import Plan, dedup_files, plan_files
+from mithril.files import Plan, dedup_files, plan_files, sample_files
 from mithril.filter import DedupFilter, FilterStats
 from mithril.hashing import (
     Blake3Hash,
@@ -160,6 +160,7 @@ __all__ = [
     "numpy_to_bytes",
     "open_store",
     "plan_files",
+    "sample_files",
     "sha256",
     "xxh3_64",
     "xxh3_128",

@@ -62,6 +62,7 @@ __all__ = [
     "parse_url",
     "plan_files",
     "prepare_numpy",
+    "sample_files",
     "shutdown",
 ]
 
@@ -78,6 +79,12 @@ def deduplicate(
     options: str,
     progress: bool | Callable[[str, int, int], object] | None,
 ) -> tuple[tuple[npt.NDArray[np.bool_], Table, str], Deduplication]: ...
+def sample_files(
+    inputs: Sequence[str | PathLike[str]],
+    rows: int,
+    options: str,
+    progress: bool | Callable[[str, int, int], object] | None,
+) -> str: ...
 def plan_files(
     inputs: Sequence[str | PathLike[str]],
     options: str,

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from mithril import __version__, cli_index
 from mithril.exceptions import InvalidArgumentException, MithrilException, of_kind
 from mithril.explain import explain_removed
-from mithril.files import dedup_files, plan_files
+from mithril.files import dedup_files, plan_files, sample_files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
+
+    from mithril.report import Report
 
 DONE, FAILED, WRONG_USE, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 
@@ -80,16 +82,24 @@ def _dedup(options: argparse.Namespace) -> None:
         plan = plan_files(options.input, **given)
         print(json.dumps(asdict(plan)) if options.json else plan)
         return
+    if options.sample is not None:
+        _print_report(sample_files(options.input, options.sample, **given), options)
+        return
     if options.output is None:
         message = "--output is needed: the folder to write, or a URL of one"
         raise of_kind("invalid_argument", message)
     report = dedup_files(options.input, options.output, **given)
+    _print_report(report, options)
+    if not (options.json or options.quiet):
+        print(f"\nsurviving rows, duplicates.parquet and report.json are in {options.output}")
+
+
+def _print_report(report: Report, options: argparse.Namespace) -> None:
     if options.json:
         fields = {name: value for name, value in asdict(report).items() if value is not None}
         print(json.dumps(fields | {"promised_recall": report.promised_recall}, indent=2))
     elif not options.quiet:
         print(report)
-        print(f"\nsurviving rows, duplicates.parquet and report.json are in {options.output}")
 
 
 def _explain(options: argparse.Namespace) -> None:
@@ -167,6 +177,13 @@ def _add_dedup(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--plan",
         action="store_true",
         help="write nothing, and say what memory, temporary files and time it would take",
+    )
+
+    add(
+        "--sample",
+        type=int,
+        metavar="N",
+        help="write nothing, and say what would become of N of the rows",
     )
 
     data = dedup.add_argument_group("input and output")

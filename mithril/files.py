@@ -247,6 +247,41 @@ def plan_files(
     return Plan(**json.loads(plan))
 
 
+def sample_files(
+    inputs: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    rows: int,
+    *,
+    progress: Progress = None,
+    **options: Any,  # noqa: ANN401 - those of dedup_files
+) -> Report:
+    """Tell what would become of some of the rows, and write nothing.
+
+    Rows that are alike and far apart are rarely both in a sample: of the whole a larger share is
+    removed.
+
+    Args:
+        inputs: As in `dedup_files`.
+        rows: How many rows are taken: the first ones of files evenly spaced, 1 or more.
+        progress: As in `deduplicate`.
+        **options: The other arguments of `dedup_files`, but for its output.
+
+    Returns:
+        The report of these rows alone.
+
+    Raises:
+        InvalidArgumentException: An argument is out of range or does not fit the input; also a
+            ValueError.
+        NotFoundException: An input does not exist; also a FileNotFoundError.
+        DedupException: A file is damaged or cannot be read.
+        KeyboardInterrupt: Ctrl-C was pressed.
+    """
+    if rows < 1:
+        raise of_kind("invalid_argument", f"a sample has 1 row or more, not {rows}")
+    with reporting(progress) as report_to:
+        report = _native.sample_files(paths_of(inputs), rows, _encoded(**options), report_to)
+    return Report.from_json(report)
+
+
 def _encoded(**options: Any) -> str:  # noqa: ANN401 - the engine checks each
     """Write the arguments of `dedup_files` as the engine takes them."""
     keep = options.pop("keep", None)

@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Any
 from mithril import _native
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy.typing as npt
 
 _SHOWN = 10
+_AT_ONCE = 1024
+"""Rows that are made into dictionaries together."""
 
 
 class Table:
@@ -71,6 +75,11 @@ class Table:
     def to_pylist(self) -> list[dict[str, Any]]:
         """Return a dictionary for each row; needs no other library."""
         return self._native.rows(0, len(self))
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Go through the rows, each a dictionary."""
+        for start in range(0, len(self), _AT_ONCE):
+            yield from self._native.rows(start, start + _AT_ONCE)
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle the table as an Arrow IPC stream."""

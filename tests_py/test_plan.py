@@ -94,3 +94,43 @@ def test_the_command_plans(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     with pytest.raises(ValueError, match="no option"):
         mithril.plan_files(source, colour="red")
     assert os.listdir(tmp_path) == ["in.jsonl"]  # noqa: PTH208
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "jsonl", "csv", "txt"])
+def test_a_sample_has_the_rows_asked_for(
+    tmp_path: Path, rows: list[dict[str, object]], suffix: str
+) -> None:
+    source, count = tmp_path / "in", 5
+    source.mkdir()
+    table = pa.Table.from_pylist(rows[:1000])
+    for number in range(count):
+        path, shard = source / f"{number}.{suffix}", table.slice(number * 200, 200)
+        if suffix == "parquet":
+            pq.write_table(shard, path)
+        elif suffix == "csv":
+            shard.to_pandas().to_csv(path, index=False)
+        elif suffix == "jsonl":
+            path.write_text("".join(json.dumps(row) + "\n" for row in shard.to_pylist()))
+        else:
+            path.write_text(str(shard["text"][0]))
+    wanted = [(1, 1), (7, 7), (1000, 1000), (10**9, 1000)]
+    if suffix == "txt":
+        wanted = [(1, 1), (5, 5), (10**9, 5)]
+    for asked, found in wanted:
+        assert mithril.sample_files(source, asked).documents == found
+    whole = mithril.dedup_files(source, tmp_path / "out")
+    assert mithril.sample_files(source, 10**9).removed == whole.removed
+    with pytest.raises(mithril.InvalidArgumentException, match="1 row or more"):
+        mithril.sample_files(source, 0)
+
+
+def test_the_command_says_what_would_become_of_a_sample(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "rows.jsonl"
+    source.write_text('{"text": "one text"}\n{"text": "One text!"}\n{"text": "more"}\n')
+    assert main(["dedup", str(source), "--sample", "2", "--quiet", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["documents"], report["removed"]) == (2, 1)
+    assert main(["dedup", str(source), "--sample", "0", "--quiet"]) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.jsonl"]

@@ -36,3 +36,10 @@ def test_notebooks_show_its_head(table: mithril.Table) -> None:
 def test_what_was_not_verified_has_no_similarity() -> None:
     table = mithril.deduplicate(["a b c", "A b c"], verify="none").duplicates
     assert table.to_pylist() == [{"row": 1, "kept_row": 0, "jaccard": None, "exact_copy": False}]
+
+
+def test_its_rows_come_one_by_one() -> None:
+    texts = [f"text number {row % 3000}" for row in range(6000)]
+    table = mithril.deduplicate(texts, method="exact").duplicates
+    assert len(table) == 3000
+    assert list(table) == table.to_pylist()

@@ -56,7 +56,7 @@ pub use error::{DedupError, Result, Source};
 pub use explain::Explanation;
 pub use files::{
     FileOptions, InputFormat, NamedRow, OutputFormat, Plan, RemovedRow, TextFiles, dedup_files,
-    explain_removed, find_files, plan_files, read_texts,
+    explain_removed, find_files, plan_files, read_texts, sample_files,
 };
 pub use filter::{DedupFilter, FilterOptions, FilterStats, WhenFull};
 pub use index::{

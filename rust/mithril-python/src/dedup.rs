@@ -180,6 +180,22 @@ pub(crate) fn plan_files(
     serde_json::to_string(&plan).map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
+/// The report as JSON of a run over so many rows of files.
+#[pyfunction]
+pub(crate) fn sample_files(
+    py: Python,
+    inputs: Vec<PathBuf>,
+    rows: usize,
+    options: &str,
+    progress: Progress,
+) -> PyResult<String> {
+    let options: FileOptions = parse_options(options)?;
+    let report = run(py, &progress, |control| {
+        mithril_dedup::sample_files(&inputs, rows, &options, control)
+    })?;
+    to_json(&report)
+}
+
 /// The report as JSON of a run over files.
 #[pyfunction]
 pub(crate) fn dedup_files(

@@ -46,7 +46,9 @@ mod _native {
     #[pymodule_export]
     use super::config::PyCoreConfig;
     #[pymodule_export]
-    use super::dedup::{PyDeduplication, dedup_files, deduplicate, explain_removed, plan_files};
+    use super::dedup::{
+        PyDeduplication, dedup_files, deduplicate, explain_removed, plan_files, sample_files,
+    };
     #[pymodule_export]
     use super::filter::PyDedupFilter;
     #[pymodule_export]

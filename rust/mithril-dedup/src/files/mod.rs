@@ -27,7 +27,7 @@ mod upload;
 
 pub use input::InputFormat;
 pub use lookup::{NamedRow, RemovedRow, explain_removed};
-pub use plan::{Plan, plan_files};
+pub use plan::{Plan, plan_files, sample_files};
 pub use texts::{TextFiles, find_files, read_texts};
 
 use crate::control::Control;

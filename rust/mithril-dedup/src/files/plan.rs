@@ -9,11 +9,14 @@ use super::{FileOptions, run, tables};
 use crate::control::Control;
 use crate::error::{DedupError, Result};
 use crate::options::Method;
+use crate::report::Report;
+use crate::spill::Spill;
 use arrow::array::RecordBatch;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use tempfile::TempDir;
 
 /// Files that a sample is taken of, evenly spaced: enough for all threads of most machines.
 const SAMPLED_FILES: usize = 16;
@@ -85,6 +88,80 @@ pub fn plan_files<P: AsRef<Path>>(
     plan.or_else(|error| control.check().and(Err(error)))
 }
 
+/// Deduplicates so many rows of the input, the first ones of files evenly spaced, and writes nothing but temporary files;
+/// fewer if there are fewer. Of text files, each of which is a row, files evenly spaced.
+///
+/// Rows that are alike and far apart are rarely both in a sample: of the whole a larger share is removed.
+///
+/// # Errors
+///
+/// As [`dedup_files`](super::dedup_files).
+///
+/// ```
+/// use mithril_dedup::{Control, FileOptions, sample_files};
+///
+/// let folder = tempfile::tempdir()?;
+/// let input = folder.path().join("rows.jsonl");
+/// std::fs::write(&input, "{\"text\": \"one text\"}\n{\"text\": \"One text!\"}\n{\"text\": \"more\"}\n")?;
+/// let report = sample_files(&[&input], 2, &FileOptions::default(), Control::default())?;
+/// assert_eq!((report.documents, report.removed), (2, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn sample_files<P: AsRef<Path>>(
+    inputs: &[P],
+    rows: usize,
+    options: &FileOptions,
+    control: Control,
+) -> Result<Report> {
+    let sampled = control.with_flag(|stop| {
+        let inputs = Inputs::find(inputs, options.input_format, stop)?;
+        let folder = Folder::make(options)?;
+        let size = Size { rows, step: inputs.files.len().div_ceil(rows.max(1)) };
+        let sample = Sample::take(&inputs, folder.path(), size)?;
+        folder.run(&sample, options, None, control)
+    });
+    sampled.or_else(|error| control.check().and(Err(error)))
+}
+
+/// Where a sample is run.
+struct Folder {
+    workspace: PathBuf,
+    folder: TempDir,
+}
+
+impl Folder {
+    fn make(options: &FileOptions) -> Result<Self> {
+        let workspace = options.temp_dir.clone().unwrap_or_else(std::env::temp_dir);
+        let folder = tempfile::Builder::new().prefix(".mithril-plan-").tempdir_in(&workspace);
+        let folder = folder.map_err(|error| DedupError::write(&workspace, error))?;
+        Ok(Self { workspace, folder })
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Runs a sample, and leaves nothing but the report.
+    fn run(
+        &self,
+        sample: &Sample,
+        options: &FileOptions,
+        spill: Option<Spill>,
+        control: Control,
+    ) -> Result<Report> {
+        let options = FileOptions {
+            input_format: sample.format,
+            temp_dir: Some(self.workspace.clone()),
+            overwrite: false,
+            resume: false,
+            ..options.clone()
+        };
+        let report = run(&sample.files, &self.path().join("output"), &options, spill, control);
+        control.progress.finish();
+        report
+    }
+}
+
 fn plan_until<P: AsRef<Path>>(
     stop: &Arc<AtomicBool>,
     inputs: &[P],
@@ -93,11 +170,10 @@ fn plan_until<P: AsRef<Path>>(
 ) -> Result<Plan> {
     let inputs = Inputs::find(inputs, options.input_format, stop)?;
     let spill = options.spill(&std::env::temp_dir())?;
-    let workspace = options.temp_dir.clone().unwrap_or_else(std::env::temp_dir);
-    let folder = tempfile::Builder::new().prefix(".mithril-plan-").tempdir_in(&workspace);
-    let folder = folder.map_err(|error| DedupError::write(&workspace, error))?;
-
-    let sample = Sample::take(&inputs, folder.path())?;
+    let folder = Folder::make(options)?;
+    let total: u64 = inputs.files.iter().map(|file| file.size).sum();
+    let size = Size { rows: SAMPLED_ROWS, step: (total / SAMPLED_BYTES).max(1) as usize };
+    let sample = Sample::take(&inputs, folder.path(), size)?;
     let mut whole = if inputs.format == Format::Parquet {
         totals(&inputs.files, &options.text_column)?
     } else {
@@ -106,19 +182,9 @@ fn plan_until<P: AsRef<Path>>(
         Amount { text_bytes, rows: expected_rows(inputs.format, text_bytes, &inputs.files) }
     };
     let spools = !Sink::fits(&spill, whole.text_bytes, whole.rows);
-    let options = FileOptions {
-        input_format: sample.format,
-        temp_dir: Some(workspace),
-        overwrite: false,
-        resume: false,
-        ..options.clone()
-    };
     // So that the sample goes the way that the whole will go.
     let spill = if spools { spill.always() } else { spill };
-    let output = folder.path().join("output");
-    let report = run(&sample.files, &output, &options, Some(spill), control);
-    control.progress.finish();
-    let report = report?;
+    let report = folder.run(&sample, options, Some(spill), control)?;
     if inputs.format != Format::Parquet {
         whole.rows = (report.documents as f64 * sample.times) as u64;
         whole.text_bytes = (report.bytes as f64 * sample.times) as u64;
@@ -165,6 +231,14 @@ pub(super) struct Amount {
     pub(super) text_bytes: u64,
 }
 
+/// How much is taken as a sample.
+#[derive(Clone, Copy)]
+struct Size {
+    rows: usize,
+    /// Of text files: each one of so many.
+    step: usize,
+}
+
 /// Some of the input.
 struct Sample {
     files: Vec<PathBuf>,
@@ -175,11 +249,10 @@ struct Sample {
 
 impl Sample {
     /// Takes the first rows of some files, evenly spaced.
-    fn take(inputs: &Inputs, folder: &Path) -> Result<Self> {
+    fn take(inputs: &Inputs, folder: &Path, size: Size) -> Result<Self> {
         let total: u64 = inputs.files.iter().map(|file| file.size).sum();
         if inputs.format == Format::Text {
-            let step = (total / SAMPLED_BYTES).max(1) as usize;
-            let chosen = inputs.files.iter().step_by(step);
+            let chosen = inputs.files.iter().step_by(size.step);
             let read: u64 = chosen.clone().map(|file| file.size).sum();
             let files = chosen.map(|file| file.path.clone()).collect();
             let times = total as f64 / read.max(1) as f64;
@@ -187,9 +260,11 @@ impl Sample {
         }
         let step = inputs.files.len().div_ceil(SAMPLED_FILES).max(1);
         let chosen: Vec<&InputFile> = inputs.files.iter().step_by(step).collect();
-        let rows = SAMPLED_ROWS.div_ceil(chosen.len().max(1));
         let (mut files, mut read) = (Vec::with_capacity(chosen.len()), 0);
+        let count = chosen.len();
         for (index, file) in chosen.into_iter().enumerate() {
+            // So many that they come to what was asked for.
+            let rows = size.rows * (index + 1) / count - size.rows * index / count;
             let mut target = folder.join(format!("{index:05}"));
             match inputs.format {
                 Format::Jsonl => {
