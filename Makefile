@@ -30,7 +30,7 @@ as_maturin = $(if $(pyo3_config),PYO3_BUILD_EXTENSION_MODULE=1 PYO3_CONFIG_FILE=
 	print("%s-%d.%d-%dbit" % (sys.implementation.name, *sys.version_info[:2], 64 if sys.maxsize > 2**32 else 32))'))
 
 .PHONY: help build demo docs notebooks test test-rust test-package test-python test-notebooks test-cluster \
-	test-datasets test-torch package fuzz soak extension lint api deny format bench bench-bucket bench-cluster \
+	test-datasets test-torch test-wheel bench-import package fuzz soak extension lint api deny format bench bench-bucket bench-cluster \
 	bench-codecs bench-compression bench-crowd bench-dedup bench-index bench-minhash bench-scale bench-storage clean
 
 help: ## list the targets
@@ -72,12 +72,22 @@ test-package: ## pack mithril-core, and run a product that depends on the packag
 	cp Cargo.lock tests_rs/consumer/Cargo.lock
 	cargo run --release --quiet --manifest-path tests_rs/consumer/Cargo.toml --target-dir target
 
-package: ## pack mithril-core for a release, with cargo's verification (minutes)
-	cargo package --locked -p mithril-core
+package: ## pack the crates for a release, with cargo's verification (minutes)
+	cargo package --locked -p mithril-core -p mithril-dedup
 
 fuzz: ## feed damaged inputs to every parser for MITHRIL_FUZZ_SECONDS, 600 if not set
 	MITHRIL_FUZZ_SECONDS=$${MITHRIL_FUZZ_SECONDS:-600} \
 		cargo test --release --locked --workspace --quiet --test fuzz
+
+# What a registry would hand out of the Python package. The source archive has fewer members of the workspace than
+# Cargo.lock, so that it cannot be --locked; it is compiled in the same target folder.
+test-wheel: $(VENV)/.built ## build the wheel and the source archive, and try both in empty environments
+	rm -rf target/wheels
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin build --release --quiet --sdist --out target/wheels
+	CARGO_TARGET_DIR=$(CURDIR)/target $(BIN)/python tests_wheel/check.py target/wheels
+
+bench-import: $(VENV)/.built ## time import mithril
+	$(BIN)/python benchmarks/bench_import.py
 
 test-python: $(VENV)/.built extension ## run the tests of the Python package
 	$(BIN)/python -m pytest --quiet
@@ -102,6 +112,7 @@ lint: $(VENV)/.built ## check format, lints and types
 	$(api_tool)
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/mypy
 	$(BIN)/basedpyright
 	$(BIN)/stubtest mithril._native --mypy-config-file pyproject.toml --allowlist tests_py/stubtest_allowlist.txt
@@ -201,5 +212,5 @@ $(VENV)/.bench: $(VENV)/.tools
 
 $(VENV)/.built: $(VENV)/.tools $(RUST)
 	@echo "building the Python package (minutes the first time)"
-	@PIP_QUIET=1 VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release --quiet
+	@PIP_QUIET=1 VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release --locked --quiet
 	touch $@

@@ -38,8 +38,8 @@ myst_heading_anchors = 3
 # Notebooks are shown with the outputs that were committed; `make test-notebooks` runs them.
 nb_execution_mode = "off"
 
-# Docstrings, in Google's style. Torch's wheel brings 5 GB, and only one base class is needed of it.
-autodoc_mock_imports = ["torch"]
+# Docstrings, in Google's style. The wheels of these bring gigabytes, and little is needed of them.
+autodoc_mock_imports = ["pyspark", "ray", "torch"]
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
@@ -50,6 +50,9 @@ python_maximum_signature_line_length = 80
 python_use_unqualified_type_names = True
 add_module_names = False
 toc_object_entries_show_parents = "hide"
+
+# `bytes` is the type, whatever reports call a count.
+suppress_warnings = ["ref.python"]
 
 # Single backticks are names of Python: linked where the site has them, or else arguments.
 default_role = "py:obj"

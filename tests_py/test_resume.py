@@ -260,13 +260,19 @@ def test_two_runs_do_not_work_on_one_output(tmp_path: Path, source: Path) -> Non
 
     def progress(phase: str, done: int, _: int) -> None:
         if phase == "matching" and done and not seen:
-            with pytest.raises(mithril.CannotResumeException, match="another run is at work"):
-                mithril.dedup_files(source, output, resume=True)
+            for other in (None, tmp_path / "other"):
+                with pytest.raises(mithril.CannotResumeException, match="another run is at work"):
+                    mithril.dedup_files(source, output, resume=True, temp_dir=other)
             seen.append(phase)
 
-    mithril.dedup_files(source, output, resume=True, progress=progress)
-    assert seen
-    assert names(tmp_path) == ["out"]
+    for folder in ("one", "other"):
+        (tmp_path / folder).mkdir()
+    for temporary in (None, tmp_path / "one"):
+        mithril.dedup_files(source, output, resume=True, temp_dir=temporary, progress=progress)
+        assert seen
+        seen.clear()
+        assert names(tmp_path) == ["one", "other", "out"]
+        shutil.rmtree(output)
 
 
 @pytest.mark.parametrize("name", ["texts-0", "bands", "read.journal", "select.journal", "run.json"])

@@ -11,7 +11,7 @@ use crate::error::{DedupError, Result};
 use crate::report::Report;
 use crate::resume::{Account, Resume};
 use crate::spill::Spill;
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -31,6 +31,8 @@ pub(super) struct Begun {
     /// What its inputs and options come to.
     pub(super) fingerprint: String,
     places: Places,
+    /// Of the folder that the output is built in, where that is another.
+    lock: Option<File>,
 }
 
 impl Beginning {
@@ -47,12 +49,13 @@ impl Beginning {
         let files = inputs.files.iter().map(InputFile::account).collect();
         let account = Account::of(options, files, references.account());
         let fingerprint = account.fingerprint();
-        let mut resume = None;
+        let (mut resume, mut lock_of_building) = (None, None);
         if options.resume {
             if let Some(report) = done(output, &fingerprint, stop)? {
                 places.forget();
                 return Ok(Self::Done(Box::new(report)));
             }
+            lock_of_building = places.lock()?;
             let (opened, is_there) = Resume::open(&places.kept, &account)?;
             resume = Some((Arc::new(opened), !is_there));
         }
@@ -79,7 +82,13 @@ impl Beginning {
             places.forget();
             spill
         };
-        Ok(Self::Run(Box::new(Begun { folder, spill, fingerprint, places })))
+        Ok(Self::Run(Box::new(Begun {
+            folder,
+            spill,
+            fingerprint,
+            places,
+            lock: lock_of_building,
+        })))
     }
 }
 
@@ -87,10 +96,11 @@ impl Begun {
     /// Puts the output in its place, and leaves nothing else.
     pub(super) fn commit(self, overwrite: bool) -> Result<()> {
         let is_kept = self.spill.resume().is_some();
-        self.folder.commit(overwrite)?;
-        drop(self.spill);
+        let Self { folder, spill, places, lock, .. } = self;
+        folder.commit(overwrite)?;
+        drop((spill, lock));
         if is_kept {
-            self.places.remove();
+            places.remove();
         }
         Ok(())
     }
@@ -107,9 +117,10 @@ impl Begun {
                 | DedupError::OutputInTheWay { .. }
         );
         let is_kept = self.spill.resume().is_some();
-        drop((self.folder, self.spill));
+        let Self { folder, spill, places, lock, .. } = self;
+        drop((folder, spill, lock));
         if is_kept && is_of_input {
-            self.places.remove();
+            places.remove();
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use super::remote::Named;
 use crate::error::{DedupError, Result};
-use crate::resume::is_locked;
-use std::fs;
+use crate::resume::lock;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::xxh3_64;
@@ -33,9 +33,25 @@ impl Places {
         Ok(Self { building: beside.join("new"), kept })
     }
 
+    /// The folder that the output is built in lies in this one.
+    fn beside(&self) -> &Path {
+        self.building.parent().unwrap_or(&self.building)
+    }
+
+    /// Keeps the folder that the output is built in from other runs, where that is not the one of what is kept.
+    pub(super) fn lock(&self) -> Result<Option<File>> {
+        let beside = self.beside();
+        if beside == self.kept {
+            return Ok(None);
+        }
+        fs::create_dir_all(beside).map_err(|error| DedupError::write(beside, error))?;
+        lock(beside).map(Some)
+    }
+
     /// Removes what an earlier run has kept, unless another is at work on it.
     pub(super) fn forget(&self) {
-        if self.kept.is_dir() && !is_locked(&self.kept) {
+        let is_locked = |folder: &Path| folder.is_dir() && lock(folder).is_err();
+        if !is_locked(&self.kept) && !is_locked(self.beside()) {
             self.remove();
         }
     }
@@ -43,9 +59,7 @@ impl Places {
     /// Removes what is kept.
     pub(super) fn remove(&self) {
         let _ = fs::remove_dir_all(&self.kept);
-        if let Some(beside) = self.building.parent() {
-            let _ = fs::remove_dir_all(beside);
-        }
+        let _ = fs::remove_dir_all(self.beside());
     }
 }
 

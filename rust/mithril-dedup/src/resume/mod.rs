@@ -124,12 +124,8 @@ impl Resume {
     }
 }
 
-/// Whether a run is at work in a folder.
-pub(crate) fn is_locked(folder: &Path) -> bool {
-    lock(folder).is_err()
-}
-
-fn lock(folder: &Path) -> Result<File> {
+/// Keeps a folder from other runs as long as what is returned is there.
+pub(crate) fn lock(folder: &Path) -> Result<File> {
     let wrong = |error: io::Error| DedupError::write(folder, error);
     let mut options = File::options();
     let lock = options.read(true).write(true).create(true).truncate(false).open(folder.join(LOCK));
