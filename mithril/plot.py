@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mithril.extras import needs
+
 if TYPE_CHECKING:
     from mithril.result import DedupResult
 
@@ -33,9 +35,6 @@ def cluster_sizes(result: DedupResult, axes: Any = None) -> Any:  # noqa: ANN401
 def _axes(axes: Any) -> Any:  # noqa: ANN401
     if axes is not None:
         return axes
-    try:
+    with needs("plot"):
         from matplotlib import pyplot as plt  # noqa: PLC0415
-    except ImportError as error:
-        error.add_note('pictures need matplotlib: pip install "mithril[plot]"')
-        raise
     return plt.subplots()[1]

@@ -14,10 +14,13 @@ import pickle
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
+from mithril.extras import needs
 
-from mithril.cluster import plan, result, source
-from mithril.cluster.runner import guarded, unguarded
+with needs("ray"):
+    import pyarrow as pa
+
+    from mithril.cluster import plan, result, source
+    from mithril.cluster.runner import guarded, unguarded
 
 if TYPE_CHECKING:
     import os
@@ -35,8 +38,9 @@ if TYPE_CHECKING:
     ray: Any = None
     ray_data: Any = None
 else:
-    import ray
-    from ray import data as ray_data
+    with needs("ray"):
+        import ray
+        from ray import data as ray_data
 
 # Tasks are pure, and a worker that dies is often one of many that a machine took with it.
 MAX_RETRIES = 8

@@ -17,11 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-from pyspark import cloudpickle  # pyright: ignore[reportMissingImports] - it is optional
+from mithril.extras import needs
 
-from mithril.cluster import plan, result, source
-from mithril.cluster.runner import guarded, unguarded
+with needs("spark"):
+    import pyarrow as pa
+    from pyspark import cloudpickle  # pyright: ignore[reportMissingImports] - it is optional
+
+    from mithril.cluster import plan, result, source
+    from mithril.cluster.runner import guarded, unguarded
 
 if TYPE_CHECKING:
     import os

@@ -7,13 +7,15 @@ import pickle
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from torch.utils.data import (  # pyright: ignore[reportMissingImports] - it is optional
-    IterableDataset,
-    get_worker_info,
-)
-
 from mithril.exceptions import of_kind
+from mithril.extras import needs
 from mithril.filter import BATCH, DedupFilter
+
+with needs("torch"):
+    from torch.utils.data import (  # pyright: ignore[reportMissingImports] - it is optional
+        IterableDataset,
+        get_worker_info,
+    )
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
