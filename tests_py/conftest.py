@@ -39,3 +39,17 @@ def moto() -> Iterator[Moto]:
     """moto's server of S3, which the tests share."""
     with moto_server() as server:
         yield server
+
+
+@pytest.fixture(name="bucket")
+def _bucket(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Give the name of a bucket that URLs lead to."""
+    for name, value in (
+        ("AWS_ENDPOINT_URL", moto.endpoint),
+        ("AWS_ALLOW_HTTP", "true"),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ACCESS_KEY_ID", moto.options["access_key_id"]),
+        ("AWS_SECRET_ACCESS_KEY", moto.options["secret_access_key"]),
+    ):
+        monkeypatch.setenv(name, value)
+    return moto.make_bucket()

@@ -18,22 +18,6 @@ from mithril.cli import main
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from servers import Moto
-
-
-@pytest.fixture(name="bucket")
-def _bucket(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Give the name of a bucket that URLs lead to."""
-    for name, value in (
-        ("AWS_ENDPOINT_URL", moto.endpoint),
-        ("AWS_ALLOW_HTTP", "true"),
-        ("AWS_REGION", "us-east-1"),
-        ("AWS_ACCESS_KEY_ID", moto.options["access_key_id"]),
-        ("AWS_SECRET_ACCESS_KEY", moto.options["secret_access_key"]),
-    ):
-        monkeypatch.setenv(name, value)
-    return moto.make_bucket()
-
 
 def contents(store: mithril.Storage, folder: str) -> dict[str, bytes]:
     keys = store.list(f"{folder}/")

@@ -23,8 +23,6 @@ from mithril.cli import main
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from servers import Moto
-
 ROWS = 150_000
 FILES = 3
 GROUPS = 4
@@ -320,18 +318,7 @@ def test_a_full_disk_is_gone_on_from(tmp_path: Path, source: Path, limit: int) -
     assert not names(temporary)
 
 
-def test_from_bucket_to_bucket(
-    tmp_path: Path, source: Path, moto: Moto, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in (
-        ("AWS_ENDPOINT_URL", moto.endpoint),
-        ("AWS_ALLOW_HTTP", "true"),
-        ("AWS_REGION", "us-east-1"),
-        ("AWS_ACCESS_KEY_ID", moto.options["access_key_id"]),
-        ("AWS_SECRET_ACCESS_KEY", moto.options["secret_access_key"]),
-    ):
-        monkeypatch.setenv(name, value)
-    bucket = moto.make_bucket()
+def test_from_bucket_to_bucket(tmp_path: Path, source: Path, bucket: str) -> None:
     store = mithril.open_store(f"s3://{bucket}")
     for path in source.iterdir():
         store.put(f"in/{path.name}", path.read_bytes())
