@@ -30,7 +30,7 @@ as_maturin = $(if $(pyo3_config),PYO3_BUILD_EXTENSION_MODULE=1 PYO3_CONFIG_FILE=
 	print("%s-%d.%d-%dbit" % (sys.implementation.name, *sys.version_info[:2], 64 if sys.maxsize > 2**32 else 32))'))
 
 .PHONY: help build demo docs notebooks test test-rust test-package test-python test-notebooks test-cluster \
-	test-datasets test-torch test-wheel bench-import package fuzz soak extension lint api deny format bench bench-bucket bench-cluster \
+	test-datasets test-arm test-torch test-wheel bench-import package fuzz soak extension lint api deny format bench bench-bucket bench-cluster \
 	bench-codecs bench-compression bench-crowd bench-dedup bench-index bench-minhash bench-scale bench-storage clean
 
 help: ## list the targets
@@ -168,6 +168,14 @@ test-torch: $(VENV)/.built ## run what needs PyTorch, whose wheel brings 5 GB, i
 	$(VENV)-torch/bin/python -m pip install --quiet --upgrade pip==26.3
 	$(VENV)-torch/bin/python -m pip install --quiet --group torch
 	PYTHONPATH=$(CURDIR) $(VENV)-torch/bin/python -m pytest --quiet tests_torch
+
+# Under qemu, which gives no speeds: `rustup target add aarch64-unknown-linux-gnu`, and of Debian gcc-aarch64-linux-gnu,
+# libc6-dev-arm64-cross and qemu-user.
+test-arm: ## run the tests of MinHash for 64-bit ARM, on whatever machine this is
+	CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc CXX_aarch64_unknown_linux_gnu=aarch64-linux-gnu-g++ \
+	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
+	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64 -L /usr/aarch64-linux-gnu" \
+	cargo test --release --locked -p mithril-tests --test minhash --target aarch64-unknown-linux-gnu
 
 # Ray's nodes and Spark's executors are processes of this machine; Spark needs Java 17 or newer.
 test-cluster: $(VENV)/.built $(VENV)-cluster/.tools ## run deduplication on Ray and on Spark, whose packages bring 1 GB, in an environment of its own

@@ -82,9 +82,10 @@ class MinHasher:
 
     @property
     def kernel(self) -> str:
-        """The widest vectors of this machine: ``"portable"``, ``"avx2"`` or ``"avx512"``.
+        """The widest vectors of this machine.
 
-        The scheme ``"similarity"`` runs on them; the values are the same on all.
+        ``"avx512"``, ``"avx2"``, ``"neon"`` or, for whatever else there is, ``"portable"``. The
+        scheme ``"similarity"`` runs on them; the values are the same on all.
         """
         return self._native.kernel
 

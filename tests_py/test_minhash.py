@@ -239,7 +239,7 @@ def test_similarity_is_estimated() -> None:
 def test_a_hasher_is_its_configuration(scheme: Any) -> None:
     hasher = MinHasher(20, 7, scheme=scheme)
     assert (hasher.num_permutations, hasher.seed, hasher.scheme) == (20, 7, scheme)
-    assert hasher.kernel in {"portable", "avx2", "avx512"}
+    assert hasher.kernel in {"portable", "avx2", "avx512", "neon"}
     assert repr(hasher) == f"MinHasher(num_permutations=20, seed=7, scheme={scheme!r})"
     assert eval(repr(hasher)) == hasher  # noqa: S307 - what it is for
     for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):

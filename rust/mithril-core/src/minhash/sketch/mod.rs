@@ -52,12 +52,14 @@ use super::MinHashSignature;
 #[non_exhaustive]
 pub enum Kernel {
     /// Plain Rust, on every machine, written so that the compiler can use the vectors that every processor
-    /// of a kind has: SSE2, NEON.
+    /// of a kind has.
     Portable,
     /// 256-bit vectors of x86-64.
     Avx2,
     /// 512-bit vectors of x86-64.
     Avx512,
+    /// 128-bit vectors of 64-bit ARM.
+    Neon,
 }
 
 impl Kernel {
@@ -75,6 +77,8 @@ impl Kernel {
             kernels.extend(lanes::Avx2::detect().map(|_| Self::Avx2));
             kernels.extend(lanes::Avx512::detect().map(|_| Self::Avx512));
         }
+        #[cfg(target_arch = "aarch64")]
+        kernels.extend(lanes::Neon::detect().map(|_| Self::Neon));
         kernels
     }
 
@@ -91,7 +95,7 @@ impl Kernel {
         }
         #[cfg(target_arch = "x86_64")]
         match self {
-            Self::Portable => {}
+            Self::Portable | Self::Neon => {}
             Self::Avx2 => {
                 if let Some(lanes) = lanes::Avx2::detect() {
                     return lanes.sketch(family, tokens, values);
@@ -102,6 +106,10 @@ impl Kernel {
                     return lanes.sketch(family, tokens, values);
                 }
             }
+        }
+        #[cfg(target_arch = "aarch64")]
+        if let (Self::Neon, Some(lanes)) = (self, lanes::Neon::detect()) {
+            return lanes.sketch(family, tokens, values);
         }
         lanes::Portable.sketch(family, tokens, values);
     }
