@@ -192,14 +192,17 @@ def _add_dedup(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add("--id-column", metavar="NAME", help="column that names rows; else the row number")
     add(
         "--input-format",
-        choices=["auto", "parquet", "jsonl", "arrow", "csv", "text"],
+        choices=["auto", "parquet", "jsonl", "arrow", "csv", "webdataset", "text"],
         default="auto",
         help="format of the input; auto goes by the names of the files",
     )
     add(
         "--format",
-        choices=["parquet", "jsonl"],
-        help="format of the surviving rows; else JSON lines for JSON lines, Parquet otherwise",
+        choices=["parquet", "jsonl", "webdataset"],
+        help=(
+            "format of the surviving rows; else JSON lines for JSON lines, tar for tar files, "
+            "Parquet otherwise"
+        ),
     )
     add("--overwrite", action="store_true", help="replace the folder of an earlier run")
 

@@ -116,7 +116,7 @@ def _files(parser: argparse.ArgumentParser, ids: str, nargs: str = "+") -> None:
     add("--id-column", metavar="NAME", help=ids)
     add(
         "--input-format",
-        choices=["auto", "parquet", "jsonl", "arrow", "csv", "text"],
+        choices=["auto", "parquet", "jsonl", "arrow", "csv", "webdataset", "text"],
         default="auto",
         help="format of the input; auto goes by the names of the files",
     )

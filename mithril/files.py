@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from mithril import _native
 from mithril.dedup import first_or_longest
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from mithril.dedup import ClusterRule, Method, Shingle, UnicodeForm, Verify
     from mithril.progress import Progress
+
+InputFormat: TypeAlias = Literal["auto", "parquet", "jsonl", "arrow", "csv", "webdataset", "text"]
+OutputFormat: TypeAlias = Literal["parquet", "jsonl", "webdataset"]
 
 
 def dedup_files(
@@ -50,8 +53,8 @@ def dedup_files(
     audit: int = 0,
     min_length: int = 20,
     min_count: int = 2,
-    input_format: Literal["auto", "parquet", "jsonl", "arrow", "csv", "text"] = "auto",
-    format: Literal["parquet", "jsonl"] | None = None,  # noqa: A002 - the command line's name
+    input_format: InputFormat = "auto",
+    format: OutputFormat | None = None,  # noqa: A002 - the command line's name
     threads: int | None = None,
     memory: int | str | None = None,
     temp_dir: str | os.PathLike[str] | None = None,
@@ -63,8 +66,8 @@ def dedup_files(
 
     `output` becomes a folder, whole or not at all, with
 
-    - ``part-NNNNN.parquet`` or ``part-NNNNN.jsonl.zst``: the surviving rows of the input file with
-      that number, every column as it came; text files are written together;
+    - ``part-NNNNN.parquet``, ``part-NNNNN.jsonl.zst`` or ``part-NNNNN.tar``: the surviving rows of
+      the input file with that number, every column as it came; text files are written together;
     - ``duplicates.parquet``: a row for each removed one: ``id``, ``row`` (in its file, from zero),
       ``file``, ``kept_id``, ``kept_row``, ``kept_file``, ``jaccard``, ``exact_copy``; for the
       methods ``"lines"`` and ``"paragraphs"`` a row for each that was removed within rows, with
@@ -74,9 +77,12 @@ def dedup_files(
     Args:
         inputs: Files, folders (searched through all their folders) and glob patterns, of Parquet,
             of JSON lines or CSV (plain, ``.gz``, ``.zst``), of Arrow IPC (as what ``save_to_disk``
-            of Hugging Face's datasets writes), or of text files, each of which is a document with
-            the columns ``path`` and ``text``. One format a call. CSV has a first line of names, and
-            all its columns are strings, of which empty ones are null. They may be URLs of
+            of Hugging Face's datasets writes), of tar files as WebDataset has them, or of text
+            files, each of which is a document with the columns ``path`` and ``text``. One format a
+            call. CSV has a first line of names, and all its columns are strings, of which empty
+            ones are null. Of tar files, members that follow each other and share a name up to its
+            first dot are a row; columns are called by what is behind the dot, as ``txt``, or
+            ``json.FIELD`` for a field of a JSON member, and ``__key__``. They may be URLs of
             buckets, as ``s3://bucket/data/*.parquet``, whose settings are those of the environment.
         output: The folder to write, or a URL of one.
         text_column: The column that holds the texts.
@@ -110,8 +116,9 @@ def dedup_files(
         min_length: As in `deduplicate`.
         min_count: As in `deduplicate`.
         input_format: The format of the input; by the names of the files if ``"auto"``.
-        format: The format of the surviving rows; JSON lines for JSON lines and Parquet otherwise
-            if None.
+        format: The format of the surviving rows; JSON lines for JSON lines, tar for tar files and
+            Parquet otherwise if None. Rows of tar files may be written as Parquet, with bytes for
+            what is no text; nothing else is written as tar.
         threads: As in `deduplicate`.
         memory: The memory that the run may take, in bytes or as ``"4GiB"``; half of the machine's
             if None. Texts and band hashes that may not fit go to temporary files. It never

@@ -102,7 +102,7 @@ class Files:
     keep_column: str | None
     """The column that ``keep`` compared by."""
     input_format: str
-    """``parquet``, ``jsonl`` or ``text``."""
+    """``parquet``, ``jsonl``, ``arrow``, ``csv``, ``webdataset`` or ``text``."""
     inputs: int
     """The number of input files."""
     input_files: tuple[str, ...]
@@ -123,7 +123,7 @@ class Files:
     resumed: int
     """The units of work that an earlier run had done and kept."""
     output_format: str
-    """``parquet`` or ``jsonl``."""
+    """``parquet``, ``jsonl`` or ``webdataset``."""
     parts: int
     """The number of ``part-*`` files."""
     output_bytes: int

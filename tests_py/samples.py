@@ -5,6 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import gzip
+import io
+import json
+import tarfile
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -111,3 +114,19 @@ def compress(content: bytes, suffix: str) -> bytes:
 def decompress(content: bytes) -> bytes:
     with pa.CompressedInputStream(pa.BufferReader(content), "zstd") as stream:
         return bytes(stream.read())
+
+
+def write_samples(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Writes a tar file of samples: the text of each row as `text`, all as `json`, and bytes."""
+    with tarfile.open(path, "w:gz" if path.suffix == ".gz" else "w") as tar:
+        for number, row in enumerate(rows):
+            content = {
+                "text": row["text"].encode() if row["text"] is not None else None,
+                "json": json.dumps(row).encode(),
+                "view.bin": bytes([number % 256, 0, 255]) * number,
+            }
+            for suffix, data in content.items():
+                if data is not None:
+                    info = tarfile.TarInfo(f"folder/{number:06}.{suffix}")
+                    info.size, info.mtime = len(data), number
+                    tar.addfile(info, io.BytesIO(data))

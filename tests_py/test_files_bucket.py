@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from samples import rich_table
+from samples import rich_table, write_samples
 
 import mithril
 from mithril.cli import main
@@ -54,7 +54,7 @@ def test_parquet_goes_from_bucket_to_bucket(tmp_path: Path, bucket: str, memory:
     assert mithril.Report.from_json(there["report.json"].decode()) == report
 
 
-@pytest.mark.parametrize("suffix", ["jsonl", "jsonl.gz", "csv", "arrow", "txt"])
+@pytest.mark.parametrize("suffix", ["jsonl", "jsonl.gz", "csv", "arrow", "tar.gz", "txt"])
 def test_other_formats_do_too(
     tmp_path: Path, bucket: str, suffix: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -73,6 +73,8 @@ def test_other_formats_do_too(
     elif suffix == "jsonl.gz":
         with pa.CompressedOutputStream(str(path), "gzip") as stream:
             stream.write(lines.encode())
+    elif suffix == "tar.gz":
+        write_samples(path, rows)
     else:
         path.write_text(lines)
     for number in range(2):

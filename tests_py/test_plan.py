@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from samples import write_samples
 
 import mithril
 from mithril.cli import main
@@ -30,7 +31,7 @@ def near(found: int, expected: int) -> bool:
     return abs(found - expected) <= NEAR * expected
 
 
-@pytest.mark.parametrize("suffix", ["parquet", "jsonl", "jsonl.gz", "csv", "arrow", "txt"])
+@pytest.mark.parametrize("suffix", ["parquet", "jsonl", "jsonl.gz", "csv", "arrow", "tar", "txt"])
 def test_a_plan_is_near_what_happens(
     tmp_path: Path, rows: list[dict[str, object]], suffix: str
 ) -> None:
@@ -50,6 +51,8 @@ def test_a_plan_is_near_what_happens(
             shard.to_pandas().to_csv(path, index=False)
         elif suffix == "jsonl.gz":
             path.write_bytes(gzip.compress(lines.encode()))
+        elif suffix == "tar":
+            write_samples(path, shard.to_pylist())
         else:
             path.write_text(lines)
     plan = mithril.plan_files(source)
@@ -96,7 +99,7 @@ def test_the_command_plans(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert os.listdir(tmp_path) == ["in.jsonl"]  # noqa: PTH208
 
 
-@pytest.mark.parametrize("suffix", ["parquet", "jsonl", "csv", "txt"])
+@pytest.mark.parametrize("suffix", ["parquet", "jsonl", "csv", "tar.gz", "txt"])
 def test_a_sample_has_the_rows_asked_for(
     tmp_path: Path, rows: list[dict[str, object]], suffix: str
 ) -> None:
@@ -111,6 +114,8 @@ def test_a_sample_has_the_rows_asked_for(
             shard.to_pandas().to_csv(path, index=False)
         elif suffix == "jsonl":
             path.write_text("".join(json.dumps(row) + "\n" for row in shard.to_pylist()))
+        elif suffix == "tar.gz":
+            write_samples(path, shard.to_pylist())
         else:
             path.write_text(str(shard["text"][0]))
     wanted = [(1, 1), (7, 7), (1000, 1000), (10**9, 1000)]

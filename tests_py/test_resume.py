@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
+from samples import write_samples
 
 import mithril
 from mithril.cli import main
@@ -141,6 +142,7 @@ def test_a_part_that_is_whole_is_not_written_again(tmp_path: Path, source: Path)
         {"method": "lines", "input_format": "text"},
         {"input_format": "jsonl", "id_column": "n"},
         {"input_format": "csv", "format": "jsonl"},
+        {"input_format": "webdataset", "id_column": "json.n"},
     ],
 )
 def test_killed_at_random_and_gone_on_from(
@@ -151,7 +153,8 @@ def test_killed_at_random_and_gone_on_from(
     folder.mkdir()
     shape = options.get("input_format", "parquet")
     for file in range(FILES):
-        write(rows.slice(file * 20_000, 20_000), folder / f"{file}.{shape}")
+        suffix = "tar" if shape == "webdataset" else shape
+        write(rows.slice(file * 20_000, 20_000), folder / f"{file}.{suffix}")
     if options.get("against"):
         options = options | {"against": [str(source / "0.parquet")]}
     start = time.monotonic()
@@ -191,6 +194,8 @@ def write(rows: pa.Table, path: Path) -> None:
         pa.csv.write_csv(rows, path)
     elif path.suffix == ".jsonl":
         path.write_text("".join(json.dumps(row) + "\n" for row in rows.to_pylist()))
+    elif path.suffix == ".tar":
+        write_samples(path, rows.slice(0, 3_000).to_pylist())
     else:
         path.write_text("\n".join(rows["text"].to_pylist()))
 

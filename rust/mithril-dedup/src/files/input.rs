@@ -29,8 +29,27 @@ pub enum InputFormat {
     /// CSV with a first line of names, or with tabs if it is called `.tsv`; plain, `.gz` or `.zst`. All columns are
     /// strings.
     Csv,
+    /// Tar files of samples, as `WebDataset` has them; plain, `.gz` or `.zst`. Members that follow each other and share a
+    /// name up to its first dot are a row, what is behind the dot are its columns; in folders and patterns only files
+    /// with such a name.
+    Webdataset,
     /// Text; in folders and patterns every file that is not binary.
     Text,
+}
+
+impl InputFormat {
+    /// The format, unless it goes by names.
+    fn format(self) -> Option<Format> {
+        Some(match self {
+            Self::Auto => return None,
+            Self::Parquet => Format::Parquet,
+            Self::Jsonl => Format::Jsonl,
+            Self::Arrow => Format::Arrow,
+            Self::Csv => Format::Csv,
+            Self::Webdataset => Format::Webdataset,
+            Self::Text => Format::Text,
+        })
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,6 +58,7 @@ pub(super) enum Format {
     Jsonl,
     Arrow,
     Csv,
+    Webdataset,
     Text,
 }
 
@@ -49,6 +69,7 @@ impl Format {
             Self::Jsonl => "jsonl",
             Self::Arrow => "arrow",
             Self::Csv => "csv",
+            Self::Webdataset => "webdataset",
             Self::Text => "text",
         }
     }
@@ -65,7 +86,7 @@ pub(super) struct Inputs {
 /// What other tools leave in a folder of data beside the data.
 const NOT_DATA: [&str; 3] = ["_SUCCESS", "_metadata", "_common_metadata"];
 /// Tables that are read as text only when the user says so.
-const OTHER_TABLES: [&str; 4] = ["avro", "orc", "tar", "xlsx"];
+const OTHER_TABLES: [&str; 3] = ["avro", "orc", "xlsx"];
 /// What Hugging Face's `save_to_disk` leaves beside the data.
 const OF_DATASET: [&str; 2] = ["state.json", "dataset_info.json"];
 /// What runs write beside the parts.
@@ -124,13 +145,7 @@ impl Inputs {
             )));
         }
         search.check_tables(&formats)?;
-        let nothing = match wanted {
-            InputFormat::Parquet => Format::Parquet,
-            InputFormat::Jsonl => Format::Jsonl,
-            InputFormat::Arrow => Format::Arrow,
-            InputFormat::Csv => Format::Csv,
-            InputFormat::Auto | InputFormat::Text => Format::Text,
-        };
+        let nothing = wanted.format().unwrap_or(Format::Text);
         let format = formats.keys().next().copied().unwrap_or(nothing);
         let files = search.found.into_iter().map(|(_, file)| file).collect();
         Ok(Self { format, files, skipped_binary: search.skipped_binary })
@@ -180,17 +195,11 @@ impl Search {
     /// A file that the user named: it is read, whatever it is.
     fn named(&mut self, path: &Path) -> Result<()> {
         let suffix = path.extension().and_then(|suffix| suffix.to_str()).unwrap_or_default();
-        let format = match self.wanted {
-            InputFormat::Parquet => Format::Parquet,
-            InputFormat::Jsonl => Format::Jsonl,
-            InputFormat::Arrow => Format::Arrow,
-            InputFormat::Csv => Format::Csv,
-            InputFormat::Text => Format::Text,
-            InputFormat::Auto if suffix.eq_ignore_ascii_case("json") => Format::Jsonl,
-            InputFormat::Auto if OTHER_TABLES.contains(&suffix) => {
-                return Err(not_a_table(path));
-            }
-            InputFormat::Auto => by_name(path).unwrap_or(Format::Text),
+        let format = match self.wanted.format() {
+            Some(wanted) => wanted,
+            None if suffix.eq_ignore_ascii_case("json") => Format::Jsonl,
+            None if OTHER_TABLES.contains(&suffix) => return Err(not_a_table(path)),
+            None => by_name(path).unwrap_or(Format::Text),
         };
         self.add(format, path.to_owned())
     }
@@ -257,14 +266,7 @@ impl Search {
         let is_json = is_named && path.extension().is_some_and(|suffix| suffix == "json");
         let found = if is_json { Some(Format::Jsonl) } else { by_name(path) };
         let found = found.unwrap_or(Format::Text);
-        let wanted = match self.wanted {
-            InputFormat::Auto => return Some(found),
-            InputFormat::Parquet => Format::Parquet,
-            InputFormat::Jsonl => Format::Jsonl,
-            InputFormat::Arrow => Format::Arrow,
-            InputFormat::Csv => Format::Csv,
-            InputFormat::Text => Format::Text,
-        };
+        let Some(wanted) = self.wanted.format() else { return Some(found) };
         (is_named || wanted == found || wanted == Format::Text).then_some(wanted)
     }
 
@@ -306,24 +308,19 @@ impl Search {
             None if holds_json_lines(&path)? => Some(Format::Jsonl),
             other => other,
         };
-        let format = match (self.wanted, format) {
-            (InputFormat::Auto | InputFormat::Parquet, Some(Format::Parquet)) => Format::Parquet,
-            (InputFormat::Auto | InputFormat::Jsonl, Some(Format::Jsonl)) => Format::Jsonl,
-            (InputFormat::Auto | InputFormat::Arrow, Some(Format::Arrow)) => Format::Arrow,
-            (InputFormat::Auto | InputFormat::Csv, Some(Format::Csv)) => Format::Csv,
-            (
-                InputFormat::Parquet | InputFormat::Jsonl | InputFormat::Arrow | InputFormat::Csv,
-                _,
-            ) => {
-                self.passed_over += 1;
-                return Ok(());
-            }
-            (InputFormat::Auto | InputFormat::Text, _) => {
+        let format = match (self.wanted.format(), format) {
+            (None, Some(found)) => found,
+            (Some(wanted), Some(found)) if wanted == found => found,
+            (None | Some(Format::Text), _) => {
                 if is_binary(&path)? {
                     self.skipped_binary += u64::from(self.seen.insert(path));
                     return Ok(());
                 }
                 Format::Text
+            }
+            (Some(_), _) => {
+                self.passed_over += 1;
+                return Ok(());
             }
         };
         self.add(format, path)
@@ -457,6 +454,7 @@ fn by_name(path: &Path) -> Option<Format> {
         Some("jsonl" | "ndjson") => Some(Format::Jsonl),
         Some("arrow" | "ipc" | "feather") if !compressed => Some(Format::Arrow),
         Some("csv" | "tsv") => Some(Format::Csv),
+        Some("tar" | "tgz") => Some(Format::Webdataset),
         Some("json") if compressed => Some(Format::Jsonl),
         _ => None,
     }

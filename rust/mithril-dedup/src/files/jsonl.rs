@@ -6,48 +6,30 @@
 
 mod convert;
 mod line;
-mod record;
-mod values;
 
 use self::line::Lines;
 pub(super) use self::line::{decompressed, expected_bytes};
-use self::record::{Record, column_of};
 use super::OutputFormat;
 use super::input_file::InputFile;
 use super::output::OutputFolder;
+use super::record::{self, Record};
 use super::rewrite::Rewrite;
-use super::scan::{Columns, READ, Scan, starts};
-use super::sink::{EXPECTED_ROW, Sink, Texts};
+use super::scan::{Columns, Scan};
+use super::scanned::{self, Rows, Scanned};
+use super::sink::{EXPECTED_ROW, Sink};
 use crate::control::Control;
-use crate::documents::TextBuilder;
 use crate::error::{DedupError, Result};
 use crate::spill::Spill;
 use arrow::array::RecordBatch;
 use arrow::json::writer::{LineDelimited, WriterBuilder};
 use mithril_core::ProgressReporter;
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::io::Write;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 const ZSTD_LEVEL: i32 = 3;
-
-/// What the first pass brings back of one file.
-#[derive(Serialize, Deserialize)]
-struct Scanned {
-    texts: Vec<Texts>,
-    rows: usize,
-    #[serde(with = "values")]
-    ids: Vec<Value>,
-    #[serde(with = "values")]
-    bys: Vec<Value>,
-    /// Whether a row has the text, id and keep column.
-    present: [bool; 3],
-    /// The names in the first row.
-    names: Vec<String>,
-}
 
 /// Reads the columns that decide, files in parallel.
 pub(super) fn scan(
@@ -59,83 +41,19 @@ pub(super) fn scan(
     control.begin("reading", files.iter().map(|file| file.size).sum());
     let bytes = files.iter().map(expected_bytes).sum();
     let sink = Sink::new(spill, bytes, bytes / EXPECTED_ROW)?;
-    let scanned = files.par_iter().enumerate().map(|(number, file)| {
-        let hold = |scanned: &Scanned| sink.holds(&scanned.texts);
-        spill.unit((READ, number), hold, || scan_file(file, columns, &sink, control))
-    });
-    let scanned: Vec<Scanned> = scanned.collect::<Result<_>>()?;
-
-    // A column may be absent from some rows, where it is null, but not from all.
-    let wanted = [Some(columns.text), columns.id, columns.by];
-    let first = scanned.iter().position(|file| !file.names.is_empty() || file.rows > 0);
-    for (index, column) in wanted.into_iter().enumerate() {
-        let present = scanned.iter().any(|file| file.present.get(index) == Some(&true));
-        if let (Some(column), Some(first), false) = (column, first, present) {
-            return Err(DedupError::MissingColumn {
-                file: files.get(first).map(|file| file.path.clone()).unwrap_or_default(),
-                column: column.to_owned(),
-                available: scanned
-                    .into_iter()
-                    .nth(first)
-                    .map(|file| file.names)
-                    .unwrap_or_default(),
-            });
-        }
-    }
-    let starts = starts(scanned.iter().map(|file| file.rows));
-    let (mut texts, mut ids, mut bys) = (Vec::new(), Vec::new(), Vec::new());
-    for file in scanned {
-        texts.extend(file.texts);
-        ids.extend(file.ids);
-        bys.extend(file.bys);
-    }
-    let id = columns.id.map(|_| column_of(ids));
-    let by = columns.by.map(|_| column_of(bys));
-    let (documents, spooled) = sink.finish(texts)?;
-    Ok(Scan { documents, spooled, id, by, starts })
+    let read = |file: &InputFile, sink: &Sink| scan_file(file, columns, sink, control);
+    scanned::scan(files, columns, sink, spill, read)
 }
 
 fn scan_file(file: &InputFile, columns: Columns, sink: &Sink, control: Control) -> Result<Scanned> {
     let mut lines = Lines::open(file, control)?;
-    let mut texts = TextBuilder::default();
-    let mut scanned = Scanned {
-        texts: Vec::new(),
-        rows: 0,
-        ids: Vec::new(),
-        bys: Vec::new(),
-        present: [false; 3],
-        names: Vec::new(),
-    };
+    let mut rows = Rows::new(columns, sink);
     while let Some(line) = lines.next()? {
-        let record =
-            Record::parse(line.text, columns).map_err(|problem| line.error(file, problem))?;
-        if scanned.rows == 0 {
-            scanned.names = record::names(line.text);
-        }
-        for (seen, here) in scanned.present.iter_mut().zip(record.present()) {
-            *seen |= here;
-        }
-        match record.text().map_err(|problem| line.error(file, problem))? {
-            None => texts.append_null(),
-            Some(bytes) => match String::from_utf8(bytes) {
-                Ok(text) => texts.append_str(&text),
-                Err(error) => texts.append_surrogates(error.into_bytes()),
-            },
-        }
-        scanned.rows += 1;
-        scanned.texts.extend(sink.built(&mut texts, false)?);
-        let value = |value: std::result::Result<Value, String>| {
-            value.map_err(|problem| line.error(file, problem))
-        };
-        if columns.id.is_some() {
-            scanned.ids.push(value(record.id())?);
-        }
-        if columns.by.is_some() {
-            scanned.bys.push(value(record.by())?);
-        }
+        let row = Record::parse(line.text, columns).and_then(Record::row);
+        let row = row.map_err(|problem| line.error(file, problem))?;
+        rows.push(row, || record::names(line.text))?;
     }
-    scanned.texts.extend(sink.built(&mut texts, true)?);
-    Ok(scanned)
+    rows.finish()
 }
 
 /// Writes the rows of each file that stay, files in parallel.
@@ -144,7 +62,7 @@ pub(super) fn rewrite(rewrite: Rewrite) -> Result<()> {
     let quiet = Rewrite { control: quiet, ..rewrite };
     let survivors = |index: usize, file| Survivors::open(file, quiet, index);
     let schema = match rewrite.format {
-        OutputFormat::Jsonl => None,
+        OutputFormat::Jsonl | OutputFormat::Webdataset => None,
         OutputFormat::Parquet => Some(convert::infer_schema(rewrite.files(), survivors)?),
     };
     rewrite.files().par_iter().enumerate().try_for_each(|(index, file)| {
@@ -195,12 +113,18 @@ pub(super) fn head_of_lines(file: &InputFile, rows: usize, to: &Path) -> Result<
     }
     out.flush().map_err(wrong)?;
     // What was read ahead of a plain file is more than was copied.
-    Ok(plain.min(counted.0.load(Ordering::Relaxed)))
+    Ok(plain.min(counted.count()))
 }
 
 /// Counts what was read.
 #[derive(Default)]
-struct Counter(AtomicU64);
+pub(super) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(super) fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
 
 impl ProgressReporter for Counter {
     fn increment(&self, amount: u64) {

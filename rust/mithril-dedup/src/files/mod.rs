@@ -14,16 +14,20 @@ mod output;
 mod parquet;
 mod places;
 mod plan;
+mod record;
 mod references;
 mod remote;
 mod rewrite;
 mod scan;
+mod scanned;
 mod sink;
 mod table;
 mod tables;
 mod text;
 mod texts;
 mod upload;
+mod values;
+mod webdataset;
 
 pub use input::InputFormat;
 pub use lookup::{NamedRow, RemovedRow, explain_removed};
@@ -56,6 +60,8 @@ pub enum OutputFormat {
     Parquet,
     /// JSON lines, compressed with zstd.
     Jsonl,
+    /// Tar files of samples; only of such.
+    Webdataset,
 }
 
 impl OutputFormat {
@@ -63,6 +69,25 @@ impl OutputFormat {
         match self {
             Self::Parquet => "parquet",
             Self::Jsonl => "jsonl",
+            Self::Webdataset => "webdataset",
+        }
+    }
+
+    /// What is asked for if rows of the input can be written as that, and else what suits them.
+    fn of(inputs: &Inputs, wanted: Option<Self>) -> Result<Self> {
+        match (inputs.format, wanted) {
+            (Format::Webdataset, Some(Self::Jsonl)) => Err(DedupError::InvalidArgument(
+                "samples of tar files are written as tar files or as Parquet: JSON has no bytes"
+                    .to_owned(),
+            )),
+            (Format::Webdataset, Some(Self::Webdataset) | None) => Ok(Self::Webdataset),
+            (other, Some(Self::Webdataset)) => Err(DedupError::InvalidArgument(format!(
+                "only samples of tar files are written as tar files, and the input is {}",
+                other.name()
+            ))),
+            (_, Some(wanted)) => Ok(wanted),
+            (Format::Jsonl, None) => Ok(Self::Jsonl),
+            (_, None) => Ok(Self::Parquet),
         }
     }
 }
@@ -82,7 +107,8 @@ pub struct FileOptions {
     pub keep_column: Option<String>,
     /// The format of the input.
     pub input_format: InputFormat,
-    /// The format of the surviving rows; JSON lines for JSON lines and Parquet otherwise when `None`.
+    /// The format of the surviving rows; JSON lines for JSON lines, tar files for tar files and Parquet otherwise when
+    /// `None`.
     pub output_format: Option<OutputFormat>,
     /// Files, folders and patterns whose rows are references: rows like them go, and they are not written. Of the
     /// same formats as inputs, and with the same text column. Or folders of a
@@ -122,10 +148,10 @@ impl Default for FileOptions {
 /// Removes near-duplicates from files.
 ///
 /// Each of `inputs` is a file, a folder (searched through all its folders) or a glob pattern, of
-/// Parquet, of JSON lines or CSV (plain, `.gz`, `.zst`), of Arrow IPC or of text files, each of which is a
-/// document with the columns `path` and `text`. `output` becomes a folder with
+/// Parquet, of JSON lines or CSV (plain, `.gz`, `.zst`), of Arrow IPC, of tar files of samples or of text files, each
+/// of which is a document with the columns `path` and `text`. `output` becomes a folder with
 ///
-/// - `part-NNNNN.parquet` or `part-NNNNN.jsonl.zst`: the surviving rows of the input file with that
+/// - `part-NNNNN.parquet`, `part-NNNNN.jsonl.zst` or `part-NNNNN.tar`: the surviving rows of the input file with that
 ///   number, every column as it came (text files are written together);
 /// - `duplicates.parquet`: one row for each removed row, with `id`, `row`, `file`, those of the row
 ///   kept for it, `jaccard` and `exact_copy`;
@@ -217,11 +243,7 @@ fn work(
     options: &FileOptions,
     (start, control): (Instant, Control),
 ) -> Result<Report> {
-    let output_format = options.output_format.unwrap_or(match inputs.format {
-        Format::Jsonl => OutputFormat::Jsonl,
-        Format::Parquet | Format::Arrow | Format::Csv | Format::Text => OutputFormat::Parquet,
-    });
-
+    let output_format = OutputFormat::of(&inputs, options.output_format)?;
     let columns = Columns {
         text: &options.text_column,
         id: options.id_column.as_deref(),
@@ -304,6 +326,7 @@ fn scan_inputs(inputs: &Inputs, columns: Columns, spill: &Spill, control: Contro
         Format::Arrow | Format::Csv => {
             tables::scan((inputs.format, &inputs.files), columns, spill, control)
         }
+        Format::Webdataset => webdataset::scan(&inputs.files, columns, spill, control),
         Format::Text => text::scan(&inputs.files, columns, spill, control),
     }
 }

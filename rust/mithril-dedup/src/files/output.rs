@@ -352,9 +352,10 @@ fn foreign_entry(folder: &Path) -> io::Result<Option<std::ffi::OsString>> {
 
 /// Whether runs write files of this name.
 pub(super) fn is_known(name: &str) -> bool {
+    let suffixes = [".parquet", ".jsonl.zst", ".tar"];
     let number = name
         .strip_prefix("part-")
-        .and_then(|rest| rest.strip_suffix(".parquet").or_else(|| rest.strip_suffix(".jsonl.zst")));
+        .and_then(|rest| suffixes.iter().find_map(|suffix| rest.strip_suffix(suffix)));
     // Other tools call theirs part-00000-1f2e.parquet, say.
     let part = number
         .is_some_and(|number| number.len() >= 5 && number.bytes().all(|b| b.is_ascii_digit()));

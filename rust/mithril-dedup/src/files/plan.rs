@@ -5,6 +5,7 @@ use super::input_file::InputFile;
 use super::jsonl::{expected_bytes, head_of_lines};
 use super::parquet::{head_of_rows, totals, write_rows};
 use super::sink::{EXPECTED_ROW, Sink};
+use super::webdataset::head_of_samples;
 use super::{FileOptions, run, tables};
 use crate::control::Control;
 use crate::error::{DedupError, Result};
@@ -174,20 +175,25 @@ fn plan_until<P: AsRef<Path>>(
     let total: u64 = inputs.files.iter().map(|file| file.size).sum();
     let size = Size { rows: SAMPLED_ROWS, step: (total / SAMPLED_BYTES).max(1) as usize };
     let sample = Sample::take(&inputs, folder.path(), size)?;
-    let mut whole = if inputs.format == Format::Parquet {
-        totals(&inputs.files, &options.text_column)?
-    } else {
-        // As the run will guess.
-        let text_bytes = inputs.files.iter().map(expected_bytes).sum();
-        Amount { text_bytes, rows: expected_rows(inputs.format, text_bytes, &inputs.files) }
+    // As the run will guess.
+    let mut whole = match inputs.format {
+        Format::Parquet => totals(&inputs.files, &options.text_column)?,
+        Format::Webdataset => Amount::default(),
+        _ => {
+            let text_bytes = inputs.files.iter().map(expected_bytes).sum();
+            Amount { text_bytes, rows: expected_rows(inputs.format, text_bytes, &inputs.files) }
+        }
     };
-    let spools = !Sink::fits(&spill, whole.text_bytes, whole.rows);
+    let mut spools = !Sink::fits(&spill, whole.text_bytes, whole.rows);
     // So that the sample goes the way that the whole will go.
-    let spill = if spools { spill.always() } else { spill };
-    let report = folder.run(&sample, options, Some(spill), control)?;
+    let way = if spools { spill.clone().always() } else { spill.clone() };
+    let report = folder.run(&sample, options, Some(way), control)?;
     if inputs.format != Format::Parquet {
         whole.rows = (report.documents as f64 * sample.times) as u64;
         whole.text_bytes = (report.bytes as f64 * sample.times) as u64;
+    }
+    if inputs.format == Format::Webdataset {
+        spools = !Sink::fits(&spill, whole.text_bytes, whole.rows);
     }
 
     let times = whole.text_bytes as f64 / report.bytes.max(1) as f64;
@@ -271,6 +277,10 @@ impl Sample {
                     target.set_extension("jsonl");
                     read += head_of_lines(file, rows, &target)?;
                 }
+                Format::Webdataset => {
+                    target.set_extension("tar");
+                    read += head_of_samples(file, rows, &target)?;
+                }
                 Format::Parquet => {
                     target.set_extension("parquet");
                     let (schema, batches) = head_of_rows(file, rows)?;
@@ -284,8 +294,11 @@ impl Sample {
             }
             files.push(target);
         }
-        let is_jsonl = inputs.format == Format::Jsonl;
-        let format = if is_jsonl { InputFormat::Jsonl } else { InputFormat::Parquet };
+        let format = match inputs.format {
+            Format::Jsonl => InputFormat::Jsonl,
+            Format::Webdataset => InputFormat::Webdataset,
+            _ => InputFormat::Parquet,
+        };
         // What was read of compressed lines is counted as they are compressed.
         let times = total as f64 / read.max(1) as f64;
         Ok(Self { files, format, times })

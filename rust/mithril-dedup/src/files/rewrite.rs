@@ -4,7 +4,7 @@ use super::input::{Format, Inputs};
 use super::input_file::InputFile;
 use super::output::OutputFolder;
 use super::scan::Scan;
-use super::{OutputFormat, jsonl, parquet, tables, text};
+use super::{OutputFormat, jsonl, parquet, tables, text, webdataset};
 use crate::control::Control;
 use crate::deduplicator::Deduplication;
 use crate::error::{DedupError, Result};
@@ -35,6 +35,7 @@ impl<'a> Rewrite<'a> {
             Format::Jsonl => jsonl::rewrite(self)?,
             Format::Text => text::rewrite(self)?,
             Format::Arrow | Format::Csv => tables::rewrite(self)?,
+            Format::Webdataset => webdataset::rewrite(self)?,
         }
         Ok(parts)
     }
@@ -80,7 +81,10 @@ impl<'a> Rewrite<'a> {
                 let name = format!("part-{index:05}.parquet");
                 parquet::write_parquet(&name, schema, batches, self.folder)
             }
-            OutputFormat::Jsonl => jsonl::write_batches(index, batches, self.folder),
+            // Only samples are written as such, and they are no batches.
+            OutputFormat::Jsonl | OutputFormat::Webdataset => {
+                jsonl::write_batches(index, batches, self.folder)
+            }
         }
     }
 

@@ -89,6 +89,7 @@ pub fn find_files<P: AsRef<Path>>(
         Format::Jsonl => InputFormat::Jsonl,
         Format::Arrow => InputFormat::Arrow,
         Format::Csv => InputFormat::Csv,
+        Format::Webdataset => InputFormat::Webdataset,
         Format::Text => InputFormat::Text,
     };
     Ok((format, inputs.files.into_iter().map(|file| file.path).collect()))

@@ -18,7 +18,7 @@ const EXPECTED_RATIO: u64 = 8;
 /// A guess at the bytes of all lines of a file.
 pub(in super::super) fn expected_bytes(file: &InputFile) -> u64 {
     let suffix = file.path.extension().and_then(std::ffi::OsStr::to_str);
-    let is_compressed = suffix.is_some_and(|suffix| ["gz", "zst"].contains(&suffix));
+    let is_compressed = suffix.is_some_and(|suffix| ["gz", "tgz", "zst"].contains(&suffix));
     if is_compressed { file.size.saturating_mul(EXPECTED_RATIO) } else { file.size }
 }
 
@@ -31,8 +31,8 @@ pub(in super::super) fn decompressed<'a>(
     let wrong = |error| DedupError::read(&file.path, error);
     let suffix = file.path.extension().map(std::ffi::OsStr::to_ascii_lowercase);
     let reader: Box<dyn BufRead> = match suffix.as_deref().and_then(std::ffi::OsStr::to_str) {
-        Some("gz" | "zst") if file.size == 0 => Box::new(counted),
-        Some("gz") => Box::new(BufReader::with_capacity(
+        Some("gz" | "tgz" | "zst") if file.size == 0 => Box::new(counted),
+        Some("gz" | "tgz") => Box::new(BufReader::with_capacity(
             BUFFER,
             flate2::bufread::MultiGzDecoder::new(counted),
         )),

@@ -1,15 +1,12 @@
-//! The columns that decide, taken from a line without building the rest.
+//! The columns that decide, taken from a JSON object without building the rest.
 
-use super::super::scan::Columns;
-use arrow::array::{
-    ArrayRef, BooleanArray, Float64Array, Int64Array, LargeStringArray, NullArray, UInt64Array,
-};
+use super::scan::Columns;
+use super::scanned::Row;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
 
 /// The JSON of the text, id and keep column of a line.
 #[derive(Default)]
@@ -35,11 +32,6 @@ impl<'a> Record<'a> {
         })
     }
 
-    /// Whether the line has the text, id and keep column.
-    pub(super) fn present(&self) -> [bool; 3] {
-        self.values.map(|value| value.is_some())
-    }
-
     /// The text in UTF-8, but for lone surrogates, which are encoded like other characters.
     pub(super) fn text(&self) -> Result<Option<Vec<u8>>, String> {
         let [Some(raw), ..] = self.values else { return Ok(None) };
@@ -57,14 +49,17 @@ impl<'a> Record<'a> {
         Err(format!("the text is {kind}, not a string"))
     }
 
-    pub(super) fn id(&self) -> Result<Value, String> {
-        let [_, value, _] = self.values;
+    /// What is in the place of the text, whatever it is.
+    pub(super) fn value(&self) -> Result<Value, String> {
+        let [value, ..] = self.values;
         parse(value)
     }
 
-    pub(super) fn by(&self) -> Result<Value, String> {
-        let [_, _, value] = self.values;
-        parse(value)
+    /// The columns that decide.
+    pub(super) fn row(self) -> Result<Row, String> {
+        let [_, id, by] = self.values;
+        let present = self.values.map(|value| value.is_some());
+        Ok(Row { text: self.text()?, id: parse(id)?, by: parse(by)?, present })
     }
 }
 
@@ -89,36 +84,6 @@ pub(super) fn with_text(line: &str, column: &str, text: &str) -> Option<String> 
 pub(super) fn names(line: &str) -> Vec<String> {
     let object = serde_json::from_str::<serde_json::Map<String, Value>>(line).unwrap_or_default();
     object.keys().cloned().collect()
-}
-
-/// The values of a column as the narrowest of null, bool, int64, uint64, float64 and string that holds all;
-/// a mixture is written as JSON.
-pub(super) fn column_of(values: Vec<Value>) -> ArrayRef {
-    let all = |fits: fn(&Value) -> bool| values.iter().all(|value| value.is_null() || fits(value));
-    if all(|_| false) {
-        Arc::new(NullArray::new(values.len()))
-    } else if all(Value::is_boolean) {
-        Arc::new(values.iter().map(Value::as_bool).collect::<BooleanArray>())
-    } else if all(Value::is_i64) {
-        Arc::new(values.iter().map(Value::as_i64).collect::<Int64Array>())
-    } else if all(Value::is_u64) {
-        Arc::new(values.iter().map(Value::as_u64).collect::<UInt64Array>())
-    } else if all(is_exact_float) {
-        Arc::new(values.iter().map(Value::as_f64).collect::<Float64Array>())
-    } else {
-        let text = |value| match value {
-            Value::Null => None,
-            Value::String(text) => Some(text),
-            other => Some(other.to_string()),
-        };
-        Arc::new(values.into_iter().map(text).collect::<LargeStringArray>())
-    }
-}
-
-/// Whether a number is a fraction, or an integer that a float64 holds exactly.
-fn is_exact_float(value: &Value) -> bool {
-    let small = value.as_i64().is_some_and(|value| value.unsigned_abs() <= 1 << 53);
-    value.is_f64() || small
 }
 
 /// Whether there is an integer that would be inferred to be a fraction, which may not hold it.
