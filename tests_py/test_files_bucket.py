@@ -174,7 +174,7 @@ def test_saved_datasets_in_a_bucket(tmp_path: Path, bucket: str) -> None:
     store.put("set/dataset_info.json", b"{}")
     store.put("set/state.json", b"{}")
     assert mithril.dedup_files(f"s3://{bucket}/set", tmp_path / "out").documents == 2
-    store.put("set/state.json", b'{"_indices_files": [{"filename": "i.arrow"}]}')
+    store.put("set/state.json", b'{"_indices_data_files": [{"filename": "i.arrow"}]}')
     with pytest.raises(mithril.InvalidArgumentException, match="flatten_indices"):
         mithril.dedup_files(f"s3://{bucket}/set", tmp_path / "again")
     store.put("one.json", b'{"text": "a"}\n{"text": "b"}\n')

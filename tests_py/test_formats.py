@@ -61,7 +61,7 @@ def test_a_saved_dataset_is_its_data(tmp_path: Path) -> None:
     (tmp_path / "data" / "dataset_dict.json").write_text('{"splits": ["train", "test"]}')
     report = mithril.dedup_files(tmp_path / "data", tmp_path / "out")
     assert (report.documents, report.removed) == (6, 1)
-    state["_indices_files"] = [{"filename": "indices.arrow"}]
+    state["_indices_data_files"] = [{"filename": "indices.arrow"}]
     (tmp_path / "data" / "train" / "state.json").write_text(json.dumps(state))
     with pytest.raises(mithril.InvalidArgumentException, match="flatten_indices"):
         mithril.dedup_files(tmp_path / "data", tmp_path / "again")
@@ -222,7 +222,7 @@ def test_caches_of_saved_datasets_are_no_data_however_they_are_named(tmp_path: P
     (folder / "dataset_info.json").write_text("{}")
     (folder / "state.json").write_text("{}")
     assert mithril.dedup_files(f"{folder}/*.arrow", tmp_path / "out").documents == 1
-    (folder / "state.json").write_text('{"_indices_files": [{"filename": "i.arrow"}]}')
+    (folder / "state.json").write_text('{"_indices_data_files": [{"filename": "i.arrow"}]}')
     for name in (f"{folder}/*.arrow", folder / "data-00000.arrow"):
         with pytest.raises(mithril.InvalidArgumentException, match="flatten_indices"):
             mithril.dedup_files(name, tmp_path / "again")

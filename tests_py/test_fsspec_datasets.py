@@ -8,6 +8,7 @@ import fsspec
 import pandas as pd
 import pytest
 
+import mithril
 from mithril.fsspec import MithrilS3FileSystem
 
 if TYPE_CHECKING:
@@ -63,3 +64,18 @@ def test_a_dataset_is_written_by_the_file(url: str, moto: Moto) -> None:
     found = pd.read_parquet(f"{url}/made.parquet", storage_options=moto.options)
     assert found["text"].tolist() == TEXTS
     MithrilS3FileSystem.clear_instance_cache()
+
+
+def test_rows_chosen_by_indices_are_deduplicated_in_their_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    made = datasets.Dataset.from_dict({"text": TEXTS + TEXTS[::7], "row": range(1143)})
+    chosen = made.shuffle(seed=1).select(range(900))
+    chosen.save_to_disk(tmp_path / "saved", num_shards=3)
+    report = mithril.dedup_files(tmp_path / "saved", tmp_path / "out", method="exact")
+    kept = mithril.deduplicate(chosen["text"][:], method="exact").keep
+    assert report.removed == 900 - sum(kept) > 0
+    parts = sorted((tmp_path / "out").glob("part-*.parquet"))
+    found = [row for part in parts for row in pd.read_parquet(part)["row"]]
+    assert found == [row for row, keep in zip(chosen["row"], kept, strict=True) if keep]

@@ -432,10 +432,11 @@ fn check_dataset(folder: &Path) -> Result<()> {
 fn check_state(folder: &Path, state: &[u8]) -> Result<()> {
     let value: serde_json::Value = serde_json::from_slice(state)
         .map_err(|error| DedupError::read(&folder.join("state.json"), error))?;
-    let indices = value.get("_indices_files").and_then(serde_json::Value::as_array);
+    let indices = value.get("_indices_data_files").and_then(serde_json::Value::as_array);
     if indices.is_some_and(|files| !files.is_empty()) {
         return Err(DedupError::InvalidArgument(format!(
-            "{}: its rows are chosen by indices; save what dataset.flatten_indices() returns",
+            "{}: its rows are chosen by indices, which datasets saved beside the data before its version 1.18; save what \
+             dataset.flatten_indices() returns with such a version",
             folder.display()
         )));
     }
