@@ -162,21 +162,27 @@ impl Sketches {
         }
     }
 
-    /// The hashes of some bands, to be gone through.
-    pub(crate) fn in_bands(&self, bands: Range<usize>) -> Result<InBands<'_>> {
-        Ok(match &self.bands {
-            BandHashes::Held(hashes, width) => InBands::Held { hashes, width: *width, bands },
+    /// The hashes of some bands, to be gone through; in `room` if they have to be read.
+    pub(crate) fn in_bands<'a>(
+        &'a self,
+        bands: Range<usize>,
+        room: &'a mut Vec<Vec<u64>>,
+    ) -> Result<InBands<'a>> {
+        match &self.bands {
+            BandHashes::Held(hashes, width) => Ok(InBands::Held { hashes, width: *width, bands }),
             BandHashes::Spilled(columns) => {
-                InBands::Read(bands.map(|band| columns.column(band)).collect::<Result<_>>()?)
+                room.resize_with(bands.len(), Vec::new);
+                room.iter_mut().zip(bands).try_for_each(|(room, band)| columns.read(band, room))?;
+                Ok(InBands::Read(room))
             }
-        })
+        }
     }
 }
 
 /// The hashes of some bands.
 pub(crate) enum InBands<'a> {
     Held { hashes: &'a [u64], width: usize, bands: Range<usize> },
-    Read(Vec<Vec<u64>>),
+    Read(&'a [Vec<u64>]),
 }
 
 impl InBands<'_> {

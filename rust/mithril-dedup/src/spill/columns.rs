@@ -64,9 +64,10 @@ impl Columns {
         is_read && found.digest() == hash
     }
 
-    /// Reads a column.
-    pub(crate) fn column(&self, column: usize) -> Result<Vec<u64>> {
-        let mut values = Vec::with_capacity(self.rows as usize);
+    /// Reads a column in place of what there was.
+    pub(crate) fn read(&self, column: usize, values: &mut Vec<u64>) -> Result<()> {
+        values.clear();
+        values.reserve_exact(self.rows as usize);
         let mut bytes = vec![0; 1 << 20];
         let start = column as u64 * self.rows * WIDTH;
         let (mut at, end) = (start, start + self.rows * WIDTH);
@@ -78,7 +79,7 @@ impl Columns {
             values.extend(part.as_chunks().0.iter().map(|&value| u64::from_le_bytes(value)));
             at += length as u64;
         }
-        Ok(values)
+        Ok(())
     }
 }
 
