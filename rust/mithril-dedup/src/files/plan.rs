@@ -33,7 +33,7 @@ const MEMORY_OF_WRITERS: u64 = 100 << 20;
 const SHARE_OF_WRITERS: f64 = 0.3;
 /// Of each row, where texts and band hashes are in memory: beside these; and where they are in files.
 const MEMORY_OF_ROW_HELD: f64 = 0.8;
-const MEMORY_OF_ROW_SPILLED: u64 = 42;
+const MEMORY_OF_ROW_SPILLED: u64 = 58;
 const BYTES_PER_HASH: u64 = 8;
 /// What finding equal hashes costs a row grows with the number of rows to this power, since tables leave the caches:
 /// 0.35 µs of 10^5 rows, 0.65 of 10^6, 1.15 of 10^7 (`make bench-scale`).
