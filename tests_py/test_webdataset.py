@@ -38,7 +38,7 @@ def members(path: Path) -> list[tuple[dict[str, Any], bytes]]:
         found = []
         for info in tar:
             file = tar.extractfile(info)
-            told = info.get_info() | {"pax": info.pax_headers}
+            told: dict[str, Any] = {**info.get_info(), "pax": info.pax_headers}
             told.pop("chksum")
             found.append((told, file.read() if file else b""))
         return found
