@@ -341,3 +341,55 @@ def test_from_bucket_to_bucket(tmp_path: Path, source: Path, bucket: str) -> Non
     assert written.keys() == wanted.keys()
     # The table of duplicates names files, which have other names here.
     assert all(written[name] == wanted[name] for name in written if name.startswith("part-"))
+
+
+def test_parts_of_another_run_are_not_taken(tmp_path: Path, source: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.mkdir()
+    other.mkdir()
+    output = tmp_path / "out"
+    first: dict[str, Any] = {"threshold": 0.5, "temp_dir": str(one), "threads": 1}
+    # Where the output is built is the same for both, what else is kept is not.
+    assert killed(source, output, "writing", 2, **first) == -1
+    second: dict[str, Any] = {"threshold": 0.95, "temp_dir": str(other), "threads": 1}
+    assert killed(source, output, "writing", 3, **second) == -1
+    assert killed(source, output, "", 1, **first) > 0
+    mithril.dedup_files(source, tmp_path / "whole", threshold=0.5)
+    assert contents(output) == contents(tmp_path / "whole")
+
+
+def test_what_was_moved_away_comes_back(tmp_path: Path) -> None:
+    rows, output, kept = tmp_path / "rows.jsonl", tmp_path / "out", tmp_path / ".out.mithril-resume"
+    rows.write_text('{"text": "a text"}\n')
+    mithril.dedup_files(rows, output)
+    before = contents(output)
+    # As a run leaves it that ends between the two steps that replacing takes on some file systems.
+    kept.mkdir()
+    output.rename(kept / "old")
+    with pytest.raises(mithril.OutputInTheWayException):
+        mithril.dedup_files(rows, output)
+    assert contents(output) == before
+    assert mithril.dedup_files(rows, output, resume=True, overwrite=True).documents == 1
+    assert names(tmp_path) == ["out", "rows.jsonl"]
+
+
+def test_a_link_in_the_place_of_what_is_kept_is_not_followed(tmp_path: Path) -> None:
+    rows, folder = tmp_path / "rows.jsonl", tmp_path / "folder"
+    rows.write_text('{"text": "a text"}\n')
+    folder.mkdir()
+    (folder / "of-somebody").write_text("not to be removed")
+    (tmp_path / ".out.mithril-resume").symlink_to(folder)
+    with pytest.raises(mithril.DedupException, match="a link is in the place"):
+        mithril.dedup_files(rows, tmp_path / "out", resume=True)
+    assert names(folder) == ["of-somebody"]
+
+
+def test_an_account_that_cannot_be_read_is_not_removed(tmp_path: Path, source: Path) -> None:
+    assert killed(source, tmp_path / "out", "sketching", 1) == -1
+    account = tmp_path / ".out.mithril-resume" / "run.json"
+    assert account.parent.stat().st_mode & 0o077 == 0
+    said = json.loads(account.read_text())
+    account.write_text(json.dumps({"version": "0.0.1", "of": said["inputs"]}))
+    with pytest.raises(mithril.CannotResumeException, match=r"begun by version 0\.0\.1"):
+        mithril.dedup_files(source, tmp_path / "out", resume=True)
+    assert (account.parent / "read.journal").exists()

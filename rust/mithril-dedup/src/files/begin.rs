@@ -46,6 +46,7 @@ impl Beginning {
     ) -> Result<Self> {
         let temporary = options.temp_dir.as_deref();
         let places = Places::of(output, temporary)?;
+        places.restore(output)?;
         let files = inputs.files.iter().map(InputFile::account).collect();
         let account = Account::of(options, files, references.account());
         let fingerprint = account.fingerprint();

@@ -36,6 +36,10 @@ pub(super) const REPORT: &str = "report.json";
 const PARTIAL: &str = ".partial";
 /// What the folder of a run that is to be resumed is called when all is in it.
 const READY: &str = "ready";
+/// What an output is called that is being replaced, where that takes two steps.
+pub(super) const OLD: &str = "old";
+/// Beside the folder that such a run builds in: whose it is. What else it keeps may be in another place.
+const OWNER: &str = "fingerprint";
 
 /// What a run that is to be resumed builds its output in.
 pub(super) struct Kept<'a> {
@@ -61,10 +65,13 @@ impl Kept<'_> {
                 fs::remove_dir_all(&ready)?;
             }
         }
-        if self.is_new && building.is_dir() {
+        let owner = building.with_file_name(OWNER);
+        let is_own = fs::read(&owner).is_ok_and(|owner| owner == self.fingerprint.as_bytes());
+        if (self.is_new || !is_own) && building.is_dir() {
             fs::remove_dir_all(building)?;
         }
         fs::create_dir_all(building)?;
+        fs::write(owner, self.fingerprint)?;
         for entry in fs::read_dir(building)? {
             let name = entry?.file_name();
             let is_part =
@@ -207,7 +214,8 @@ impl OutputFolder {
             let mut writer = io::BufWriter::with_capacity(1 << 20, file);
             write(&mut writer)?;
             writer.flush().map_err(wrong)?;
-            if self.upload.is_none() {
+            // Of what goes to a bucket, only what another run may take over has to survive the machine.
+            if self.upload.is_none() || self.workspace.is_none() {
                 writer.get_ref().sync_all().map_err(wrong)?;
             }
             fs::rename(&partial, &place).map_err(wrong)?;
@@ -399,7 +407,7 @@ fn replace(new: &Path, target: &Path) -> io::Result<()> {
 
 /// For file systems without an exchange: between the two steps there is no folder, never half a one.
 fn replace_in_two_steps(new: &Path, target: &Path) -> io::Result<()> {
-    let old = new.with_file_name("old");
+    let old = new.with_file_name(OLD);
     fs::rename(target, &old)?;
     fs::rename(new, target).inspect_err(|_| {
         let _ = fs::rename(&old, target);

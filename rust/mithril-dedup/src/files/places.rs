@@ -1,8 +1,9 @@
 //! Where the output of a run is built, and what a run that is to be resumed keeps.
 
+use super::output::OLD;
 use super::remote::Named;
 use crate::error::{DedupError, Result};
-use crate::resume::lock;
+use crate::resume::{lock, make_private};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -44,8 +45,21 @@ impl Places {
         if beside == self.kept {
             return Ok(None);
         }
-        fs::create_dir_all(beside).map_err(|error| DedupError::write(beside, error))?;
+        make_private(beside).map_err(|error| DedupError::write(beside, error))?;
         lock(beside).map(Some)
+    }
+
+    /// Puts an output back that an earlier run had moved away to replace it, if it ended before it did.
+    pub(super) fn restore(&self, output: &Path) -> Result<()> {
+        let old = self.beside().join(OLD);
+        if Named::is_url(output) || output.exists() || !old.is_dir() {
+            return Ok(());
+        }
+        let _lock = lock(self.beside())?;
+        if output.exists() {
+            return Ok(());
+        }
+        fs::rename(&old, output).map_err(|error| DedupError::write(output, error))
     }
 
     /// Removes what an earlier run has kept, unless another is at work on it.

@@ -156,15 +156,24 @@ impl Upload {
                 self.send(name, folder.join(name));
             }
         }
-        let mut keys = self.wait()?;
-        self.send(REPORT, folder.join(REPORT));
-        let report = self.wait();
-        keys.extend(report.inspect_err(|_| self.give_up(&keys))?);
+        let keys = self.wait()?;
+        let sent = self.delete_stale(&keys).and_then(|()| {
+            self.send(REPORT, folder.join(REPORT));
+            self.wait()
+        });
+        sent.inspect_err(|_| self.give_up(&keys))?;
         self.is_done = true;
-        let stale: Vec<String> =
-            self.replaced.iter().filter(|key| !keys.contains(key)).cloned().collect();
-        self.delete(&stale);
         Ok(())
+    }
+
+    /// Deletes what was there and none of these replaces, before a report says that all is as it should be.
+    fn delete_stale(&self, keys: &[String]) -> Result<()> {
+        let report = format!("{}{REPORT}", self.prefix);
+        let is_stale = |key: &&String| !keys.contains(key) && **key != report;
+        self.replaced.iter().filter(is_stale).try_for_each(|key| {
+            let gone = self.bucket.wait(self.bucket.store.delete(key));
+            gone.map_err(|error| DedupError::write(&self.bucket.url_of(key), error))
+        })
     }
 
     /// Deletes keys, but for those that another run goes on from.

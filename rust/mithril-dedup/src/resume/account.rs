@@ -39,6 +39,13 @@ impl Account {
         Self { version: env!("CARGO_PKG_VERSION").to_owned(), options, inputs, against }
     }
 
+    /// An account as it was written, or the version that wrote one that cannot be read any more; nothing if it is none.
+    pub(crate) fn parse(text: &[u8]) -> Option<Result<Self, String>> {
+        let value: Value = serde_json::from_slice(text).ok()?;
+        let version = value.get("version")?.as_str()?.to_owned();
+        Some(serde_json::from_value(value).map_err(|_| version))
+    }
+
     /// What it comes to.
     pub(crate) fn fingerprint(&self) -> String {
         let text = serde_json::to_vec(self).unwrap_or_default();
@@ -64,6 +71,10 @@ impl Account {
 }
 
 fn difference(which: &str, now: &[Input], before: &[Input]) -> Option<String> {
+    // Names that are not Unicode may look the same here.
+    if now == before {
+        return None;
+    }
     let by_name = |inputs: &'_ [Input]| -> HashMap<String, Input> {
         inputs.iter().map(|input| (input.name.clone(), input.clone())).collect()
     };
@@ -81,7 +92,7 @@ fn difference(which: &str, now: &[Input], before: &[Input]) -> Option<String> {
     if let Some(input) = before.iter().find(|input| !now_there.contains_key(&input.name)) {
         return Some(format!("{which}{} is gone", input.name));
     }
-    (now != before).then(|| format!("{which}the inputs come in another order"))
+    Some(format!("{which}the inputs come in another order"))
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 use std::fs::{self, File, TryLockError};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -42,20 +42,32 @@ impl Resume {
     /// An error if what is there is of a run of other inputs or options, with what differs.
     pub(crate) fn open(folder: &Path, account: &Account) -> Result<(Self, bool)> {
         let wrong = |error: io::Error| DedupError::write(folder, error);
-        fs::create_dir_all(folder).map_err(wrong)?;
+        make_private(folder).map_err(wrong)?;
         let lock = lock(folder)?;
         let path = folder.join(ACCOUNT);
-        let before = fs::read(&path).ok().and_then(|text| serde_json::from_slice(&text).ok());
-        let before: Option<Account> = before;
+        let before = match fs::read(&path) {
+            Ok(text) => Account::parse(&text),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(DedupError::read(&path, error)),
+        };
         if let Some(before) = &before {
-            if let Some(difference) = account.difference(before) {
+            let difference = match before {
+                Ok(before) => account.difference(before),
+                Err(version) => Some(format!("it was begun by version {version}")),
+            };
+            if let Some(difference) = difference {
                 return Err(DedupError::CannotResume { folder: folder.to_owned(), difference });
             }
         } else {
             clear(folder).map_err(wrong)?;
             let new = folder.join("run.json.new");
             let text = serde_json::to_vec_pretty(account).map_err(io::Error::other);
-            text.and_then(|text| fs::write(&new, text)).map_err(wrong)?;
+            let write = |text: Vec<u8>| {
+                let mut file = File::create(&new)?;
+                file.write_all(&text)?;
+                file.sync_all()
+            };
+            text.and_then(write).map_err(wrong)?;
             fs::rename(&new, &path).map_err(wrong)?;
         }
         let (journals, taken) = (Mutex::default(), AtomicU64::new(0));
@@ -137,6 +149,24 @@ pub(crate) fn lock(folder: &Path) -> Result<File> {
             difference: "another run is at work on it".to_owned(),
         }),
         Err(TryLockError::Error(error)) => Err(wrong(error)),
+    }
+}
+
+/// Makes a folder that other users cannot look into, where there is none; texts are in it. A link, which anybody could
+/// have made in a folder for all, is not followed.
+pub(crate) fn make_private(folder: &Path) -> io::Result<()> {
+    if folder.symlink_metadata().is_ok_and(|there| there.is_symlink()) {
+        return Err(io::Error::other("a link is in the place of a folder of mithril; remove it"));
+    }
+    if let Some(parent) = folder.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    match builder.create(folder) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        other => other,
     }
 }
 
