@@ -170,7 +170,7 @@ def _add_dedup(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "input",
         nargs="+",
         metavar="INPUT",
-        help="file, folder or glob of Parquet, JSON lines, CSV, Arrow or text files",
+        help="file, folder or glob of Parquet, JSON lines, CSV, Arrow, tar or text files",
     )
     add("--output", metavar="DIR", help="folder to write, or a URL of one")
     add(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import itertools
 import json
@@ -23,12 +24,16 @@ if TYPE_CHECKING:
 Member = tuple[str, bytes]
 
 
-def write(path: Path, members: Iterable[Member], form: int = tarfile.GNU_FORMAT) -> None:
+def write(
+    path: Path, members: Iterable[Member], form: int = tarfile.GNU_FORMAT, *, size: bool = False
+) -> None:
     with tarfile.open(path, "w", format=form) as tar:
         for name, data in members:
             info = tarfile.TarInfo(name)
             info.size, info.mtime, info.mode = len(data), 1_234_567.5, 0o640
             info.pax_headers = {"comment": "said of this one"}
+            if size:
+                info.pax_headers["size"] = str(len(data))
             tar.addfile(info, io.BytesIO(data))
 
 
@@ -126,6 +131,148 @@ def test_lines_that_repeat_go_out_of_members(tmp_path: Path, column: str) -> Non
     assert mtimes == [told["mtime"] for told, _ in members(tmp_path / "in.tar")]
 
 
+@pytest.mark.parametrize("form", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+@pytest.mark.parametrize("folder", ["./", "/data/", "../up/", "a-folder/" * 30, ""])
+def test_edited_members_keep_all_that_is_said_of_them(
+    tmp_path: Path, form: int, folder: str
+) -> None:
+    texts = [f"this line stands in all of them\nand this one is the line {row}" for row in range(5)]
+    found = [
+        (f"{folder}{row}.{suffix}", data)
+        for row, text in enumerate(texts)
+        for suffix, data in [("txt", text.encode()), ("cls", b"1")]
+    ]
+    write(tmp_path / "in.tar", found, form, size=True)
+    mithril.dedup_files(tmp_path / "in.tar", tmp_path / "out", text_column="txt", method="lines")
+    expected = [row["text"].encode() for row in mithril.deduplicate(texts, method="lines").texts]
+    before, after = members(tmp_path / "in.tar"), members(tmp_path / "out" / "part-00000.tar")
+    assert [data for told, data in after if told["name"].endswith("txt")] == expected
+    for (told, _), (then, data) in zip(before, after, strict=True):
+        if then["size"] != told["size"]:
+            told["pax"].pop("size", None)
+        assert then == {**told, "size": len(data)}
+
+
+def raw(name: str, data: bytes, kind: bytes = b"0") -> bytes:
+    """A header and data, of any kind."""
+    info = tarfile.TarInfo(name)
+    info.type, info.size = kind, len(data)
+    return info.tobuf(tarfile.GNU_FORMAT) + data + bytes(-len(data) % 512)
+
+
+def pax(*records: tuple[str, str]) -> bytes:
+    """An extended header."""
+    found = b""
+    for key, value in records:
+        rest = f" {key}={value}\n".encode()
+        length = next(n for n in itertools.count() if n == len(rest) + len(str(n)))
+        found += str(length).encode() + rest
+    return found
+
+
+def test_values_of_extended_headers_may_have_any_bytes(tmp_path: Path) -> None:
+    # A reader that goes by lines takes these for a path and a size.
+    forged = "a\n16 path=no.txt\n9 size=5\n"
+    records = pax(("comment", forged), ("path", "folder/0.txt"), ("SCHILY.xattr.user.a", forged))
+    content = raw("x", records, b"x") + raw("short", b"a text") + raw("1.txt", b"another")
+    (tmp_path / "in.tar").write_bytes(content)
+    report = mithril.dedup_files(
+        tmp_path / "in.tar", tmp_path / "out", text_column="txt", id_column="__key__"
+    )
+    assert report.documents == 2
+    assert (tmp_path / "out" / "part-00000.tar").read_bytes() == content + bytes(1024)
+    assert [name for name, _ in rows(tmp_path / "in.tar")] == ["folder/0", "1"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (
+            raw("x", pax(("GNU.sparse.major", "1"), ("GNU.sparse.name", "0.txt")), b"x")
+            + raw("GNUSparseFile.0/0.txt", b"1\n0\n1\n"),
+            r"GNUSparseFile\.0/0\.txt: a file with holes",
+        ),
+        (raw("x", b"11 path=a\n", b"x") + raw("0.txt", b"a"), "a record of another length"),
+        (raw("x", pax(("size", "-1")), b"x") + raw("0.txt", b"a"), "a size that is no number"),
+        (
+            raw("x", pax(("a", "b\n9 size=7\n")), b"x") + raw("0.txt", b"a" * 7),
+            None,
+        ),
+        (raw("g", pax(("path", "a.txt")), b"g") + raw("0.txt", b"a"), "all members one path"),
+        (raw("g", b"x" * (1 << 20 | 1), b"g"), "global headers of more than 1048576 bytes"),
+        (raw("x", b"", b"x") + bytes(512) + raw("0.txt", b"a"), "do not belong together"),
+        (raw("0.txt", b"a") + bytes(1024) + b"no tar file" * 100, "damaged, or no tar file"),
+        (b"".join(raw(f"0.{n}", b"") for n in range(65537)), "more than 65536 members"),
+        (raw("__meta__/0.txt", b"a") + raw("README", b"a"), "none of its files is of a sample"),
+    ],
+)
+def test_what_is_not_as_it_should_be_is_said(
+    tmp_path: Path, content: bytes, said: str | None
+) -> None:
+    (tmp_path / "in.tar").write_bytes(content)
+    options: dict[str, Any] = {"text_column": "txt"}
+    if said is None:
+        assert mithril.dedup_files(tmp_path / "in.tar", tmp_path / "out", **options).documents == 1
+        return
+    with pytest.raises(mithril.DedupException, match=rf"in\.tar.*{said}"):
+        mithril.dedup_files(tmp_path / "in.tar", tmp_path / "out", **options)
+    assert listing(tmp_path) == ["in.tar"]
+
+
+def test_files_are_read_to_their_ends(tmp_path: Path) -> None:
+    write(tmp_path / "0.tar", [("0.txt", b"a text"), ("1.txt", b"another")])
+    write(tmp_path / "1.tar", [("1.txt", b"one"), ("2.txt", b"more")])
+    both = (tmp_path / "0.tar").read_bytes() + (tmp_path / "1.tar").read_bytes()
+    (tmp_path / "both.tar").write_bytes(both)
+    report = mithril.dedup_files(tmp_path / "both.tar", tmp_path / "out", text_column="txt")
+    assert report.documents == 4
+    packed = gzip.compress(both)
+    # The last bytes are what all others should sum up to.
+    (tmp_path / "both.tar.gz").write_bytes(packed[:-8] + bytes(8))
+    with pytest.raises(mithril.DedupException, match=r"both\.tar\.gz"):
+        mithril.dedup_files(tmp_path / "both.tar.gz", tmp_path / "other", text_column="txt")
+
+
+def test_what_is_said_of_all_members_stays(tmp_path: Path) -> None:
+    told = raw("g", pax(("comment", "of all")), b"g")
+    first, second, last = raw("0.txt", b"one text"), raw("1.txt", b"One text."), raw("2.txt", b"a")
+    more = raw("g", pax(("comment", "of more")), b"g")
+    (tmp_path / "in.tar").write_bytes(told + first + more + second + last + bytes(1024))
+    mithril.dedup_files(tmp_path / "in.tar", tmp_path / "out", text_column="txt", keep="longest")
+    part = (tmp_path / "out" / "part-00000.tar").read_bytes()
+    assert part == told + more + second + last + bytes(1024)
+
+
+def test_columns_that_no_sample_has_are_missed(tmp_path: Path) -> None:
+    write_samples(tmp_path / "in.tar", [{"text": "a text", "n": None}, {"text": "b", "m": 1}])
+    options: dict[str, Any] = {"text_column": "json.text"}
+    for wrong in [{"text_column": "json.txt"}, {"id_column": "json.N"}, {"keep": "max:json.N"}]:
+        with pytest.raises(mithril.MithrilException, match=r"no column \"json\.(N|txt)\""):
+            mithril.dedup_files(tmp_path / "in.tar", tmp_path / "out", **(options | wrong))
+    for known in ("json.n", "json.m"):
+        mithril.dedup_files(
+            tmp_path / "in.tar", tmp_path / "out", id_column=known, overwrite=True, **options
+        )
+    write(tmp_path / "many.tar", [(f"0.{n:04}", b"") for n in range(9999)])
+    with pytest.raises(mithril.MithrilException, match=r"0047, 0048, and 9950 more"):
+        mithril.dedup_files(tmp_path / "many.tar", tmp_path / "more", text_column="txt")
+
+
+def test_the_member_that_was_read_is_edited(tmp_path: Path) -> None:
+    lines = "a line that stands in both of them\n"
+    found = []
+    for row in range(2):
+        text = lines + f"the rest {row}"
+        found += [(f"{row}.json", json.dumps({"txt": "not this"}).encode())]
+        found += [(f"{row}.json.txt", text.encode())]
+    write(tmp_path / "in.tar", found)
+    options: dict[str, Any] = {"method": "lines", "text_column": "json.txt"}
+    mithril.dedup_files(tmp_path / "in.tar", tmp_path / "out", **options)
+    (_, first), (_, second) = rows(tmp_path / "out" / "part-00000.tar")
+    assert second["json.txt"] == b"the rest 1"
+    assert first["json"] == second["json"] == b'{"txt": "not this"}'
+
+
 def test_samples_become_a_table(tmp_path: Path) -> None:
     content = [{"text": f"text {row % 7}", "n": row} for row in range(20)] + [{"text": None}]
     write_samples(tmp_path / "in.tar.gz", content)
@@ -139,6 +286,14 @@ def test_samples_become_a_table(tmp_path: Path) -> None:
         assert row["text"] == (text.decode() if text is not None else None)
         assert row["json"] == sample["json"].decode()
         assert row["view.bin"] == sample["view.bin"]
+    write(
+        tmp_path / "bad.tar", [("0.txt", b"a"), ("0.md", b""), ("1.txt", b"b"), ("1.md", b"\xff")]
+    )
+    with pytest.raises(mithril.DedupException, match=r"bad\.tar, row 1: 1\.md: not valid UTF-8"):
+        mithril.dedup_files(
+            tmp_path / "bad.tar", tmp_path / "other", text_column="txt", format="parquet"
+        )
+    (tmp_path / "bad.tar").unlink()
     with pytest.raises(mithril.InvalidArgumentException, match="JSON has no bytes"):
         mithril.dedup_files(tmp_path / "in.tar.gz", tmp_path / "other", format="jsonl")
     with pytest.raises(mithril.InvalidArgumentException, match="the input is parquet"):

@@ -34,7 +34,7 @@ pub enum DedupError {
     },
 
     /// A column that was asked for is not there.
-    #[error("{}: no column {column:?}; the columns are: {}", file.display(), available.join(", "))]
+    #[error("{}: no column {column:?}; the columns are: {}", file.display(), listed(available))]
     MissingColumn {
         /// The file that lacks it.
         file: PathBuf,
@@ -233,4 +233,12 @@ impl From<mithril_core::MithrilError> for DedupError {
             other => Self::InvalidArgument(other.to_string()),
         }
     }
+}
+
+/// Names for an error, which a million of them would not help.
+fn listed(names: &[String]) -> String {
+    const MOST: usize = 50;
+    let first: Vec<_> = names.iter().take(MOST).map(String::as_str).collect();
+    let more = names.len().saturating_sub(MOST);
+    first.join(", ") + &if more > 0 { format!(", and {more} more") } else { String::new() }
 }

@@ -49,6 +49,12 @@ impl<'a> Record<'a> {
         Err(format!("the text is {kind}, not a string"))
     }
 
+    /// Whether there is something in the place of the text, be it null.
+    pub(super) fn has_text(&self) -> bool {
+        let [value, ..] = self.values;
+        value.is_some()
+    }
+
     /// What is in the place of the text, whatever it is.
     pub(super) fn value(&self) -> Result<Value, String> {
         let [value, ..] = self.values;

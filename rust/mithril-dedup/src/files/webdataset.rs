@@ -4,6 +4,7 @@
 //! The column `__key__` is what they share; `json.FIELD` is a field of a JSON member. Rows that stay are written as the
 //! members that they were, byte for byte.
 
+mod head;
 mod samples;
 
 use self::samples::{Cell, KEY, Sample, Tar, Told};
@@ -80,6 +81,10 @@ fn scan_file(file: &InputFile, columns: Columns, sink: &Sink, control: Control) 
         })?;
         number += 1;
     }
+    if number == 0 && samples.others() > 0 {
+        let problem = "none of its files is of a sample; their names are like 0001.txt, with a dot and not in __folders__";
+        return Err(DedupError::read(&file.path, problem));
+    }
     rows.finish()
 }
 
@@ -92,7 +97,7 @@ fn row(sample: &Sample, columns: Columns) -> Told<Row> {
     let text = sample.cell(columns.text)?;
     let id = columns.id.map(|id| sample.cell(id)).transpose()?.flatten();
     let by = columns.by.map(|by| sample.cell(by)).transpose()?.flatten();
-    let present = [text.is_some(), id.is_some(), by.is_some()];
+    let present = [&text, &id, &by].map(|cell| cell.as_ref().is_some_and(Cell::is_present));
     let text = text.map(Cell::into_text).transpose()?.flatten();
     let id = id.map(Cell::into_id).transpose()?.unwrap_or_default();
     let by = by.map(Cell::into_by).transpose()?.unwrap_or_default();
@@ -140,6 +145,9 @@ fn survivors<'t>(
     let Rewrite { scan, outcome, text_column, .. } = rewrite;
     let keep = rewrite.keep_of(index);
     let mut samples = tar.samples(|row, _| keep.get(row) == Some(&true))?;
+    if rewrite.format == OutputFormat::Webdataset {
+        samples = samples.with_heads();
+    }
     let changed = || DedupError::InputChanged { file: file.path.clone() };
     let mut rows = scan.rows(index).zip(keep);
     Ok(move || {
@@ -163,7 +171,7 @@ pub(super) fn head_of_samples(file: &InputFile, rows: usize, to: &Path) -> Resul
     let counted = super::jsonl::Counter::default();
     let control = Control { progress: &counted, ..Control::default() };
     let mut tar = Tar::open(file, control)?;
-    let mut samples = tar.samples(|row, _| row < rows)?;
+    let mut samples = tar.samples(|row, _| row < rows)?.with_heads();
     let wrong = |error: std::io::Error| DedupError::write(to, error);
     let out = std::fs::File::create_new(to).map_err(wrong)?;
     let mut out = Builder::new(std::io::BufWriter::new(out));
@@ -237,7 +245,8 @@ fn batch(
             } else {
                 sample.text(field.name())
             };
-            column.append_option(text.map_err(|problem| DedupError::read(&file.path, problem))?);
+            let text = text.map_err(|problem| bad_row(file, sample.number(), problem))?;
+            column.append_option(text);
         }
         Ok(Arc::new(column.finish()))
     });

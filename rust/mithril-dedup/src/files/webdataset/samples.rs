@@ -4,25 +4,24 @@ use super::super::input_file::InputFile;
 use super::super::jsonl::decompressed;
 use super::super::record::{self, Record};
 use super::super::scan::Columns;
+use super::head::{self, BLOCK, Head, Heads, MAX_HEAD, Recorder};
 use crate::control::Control;
 use crate::error::{DedupError, Result};
 use serde_json::{Number, Value};
 use std::cell::RefCell;
-use std::io::{self, BufRead, Read, Write};
+use std::io::{self, Read, Write};
 use std::rc::Rc;
-use tar::{Archive, Builder, Entries, EntryType, Header};
+use tar::{Archive, Builder, Entries, Entry, EntryType};
 
 /// Or what is wrong.
 pub(super) type Told<T> = std::result::Result<T, String>;
 
 /// The name of a sample as a column.
 pub(super) const KEY: &str = "__key__";
-/// What members begin at a multiple of.
-const BLOCK: u64 = 512;
-/// The largest sample that is read; a larger one is an error and not the end of the memory.
+/// The largest sample that is read, with its heads; a larger one is an error and not the end of the memory.
 const MAX_SAMPLE: u64 = 1 << 30;
-/// The longest name that is read, with all that stands before a member.
-const MAX_HEAD: usize = 1 << 20;
+/// The most members of a sample.
+const MOST_MEMBERS: usize = 1 << 16;
 
 /// A tar file, plain or compressed.
 pub(super) struct Tar<'a> {
@@ -37,7 +36,10 @@ impl<'a> Tar<'a> {
         let heads = Rc::default();
         let reader = decompressed(file, control)?;
         let recorder = Recorder { reader, position: 0, heads: Rc::clone(&heads) };
-        Ok(Self { file, archive: Archive::new(recorder), heads, control })
+        let mut archive = Archive::new(recorder);
+        // Tar files that were put one behind the other are one; and what is compressed is read, and checked, to its end.
+        archive.set_ignore_zeros(true);
+        Ok(Self { file, archive, heads, control })
     }
 
     /// The samples, with the data of those members that are `wanted` by the number of the sample and the suffix.
@@ -48,14 +50,18 @@ impl<'a> Tar<'a> {
         let entries =
             self.archive.entries().map_err(|error| DedupError::read(&self.file.path, error))?;
         let (file, heads, control) = (self.file, &*self.heads, self.control);
-        Ok(Samples { file, entries, heads, control, wanted, rows: 0, current: None })
+        let (rows, others, current) = (0, 0, None);
+        Ok(Samples { file, entries, heads, control, wanted, globals: None, rows, others, current })
     }
 }
 
 /// Members that follow each other and share a name up to its first dot.
 pub(super) struct Sample {
+    /// Its place in the file.
+    number: usize,
     key: String,
     members: Vec<Member>,
+    /// What is in memory of it, about.
     bytes: u64,
 }
 
@@ -65,8 +71,8 @@ pub(super) struct Member {
     name: String,
     /// What is behind the first dot of its name, in lower case.
     suffix: String,
-    /// All that stands before the data: the header, and those of long names.
-    head: Vec<u8>,
+    /// Empty if it is not to be written.
+    head: Head,
     data: Vec<u8>,
     is_edited: bool,
 }
@@ -80,6 +86,14 @@ pub(super) enum Cell<'a> {
 }
 
 impl Cell<'_> {
+    /// Whether it is there, be it null.
+    pub(super) fn is_present(&self) -> bool {
+        match self {
+            Self::Text(_) => true,
+            Self::Field(record, _) => record.has_text(),
+        }
+    }
+
     /// The text, in UTF-8 but for lone surrogates.
     pub(super) fn into_text(self) -> Told<Option<Vec<u8>>> {
         match self {
@@ -116,11 +130,13 @@ impl Sample {
         &self.key
     }
 
+    pub(super) fn number(&self) -> usize {
+        self.number
+    }
+
     /// The bytes that its members have in a tar file.
     pub(super) fn size(&self) -> u64 {
-        let size = |member: &Member| {
-            member.head.len() + member.data.len().next_multiple_of(BLOCK as usize)
-        };
+        let size = |member: &Member| member.head.len() + member.data.len().next_multiple_of(BLOCK);
         self.members.iter().map(|member| size(member) as u64).sum()
     }
 
@@ -155,35 +171,47 @@ impl Sample {
 
     /// Gives a column that is a member, or a field of one, another text.
     pub(super) fn set_text(&mut self, column: &str, text: &str) -> Option<()> {
-        for member in &mut self.members {
-            let data = if member.suffix == column {
-                text.to_owned()
-            } else if let Some((_, field)) = member.field(column) {
-                record::with_text(member.text().ok()?, field, text)?
-            } else {
-                continue;
-            };
-            member.data = data.into_bytes();
-            member.is_edited = true;
-            return Some(());
-        }
-        None
+        let is_whole = |member: &Member| member.suffix == column;
+        let whole = self.members.iter().position(is_whole);
+        let is_in = |member: &Member| member.field(column).is_some();
+        let place = whole.or_else(|| self.members.iter().position(is_in))?;
+        let member = self.members.get_mut(place)?;
+        let data = match member.field(column).filter(|_| whole.is_none()) {
+            Some((_, field)) => record::with_text(member.text().ok()?, field, text)?,
+            None => text.to_owned(),
+        };
+        member.data = data.into_bytes();
+        member.is_edited = true;
+        Some(())
     }
 
     /// Writes the members as they came, but for those that were given another text.
     pub(super) fn write(&self, out: &mut Builder<impl Write>) -> io::Result<()> {
+        let out = out.get_mut();
         for member in &self.members {
             if member.is_edited {
-                let mut header = member.header();
-                header.set_size(member.data.len() as u64);
-                out.append_data(&mut header, &member.name, &*member.data)?;
-                continue;
+                let head = member.head.resized(member.data.len() as u64);
+                out.write_all(&head.map_err(|problem| io::Error::other(member.said(&problem)))?)?;
+            } else {
+                out.write_all(member.head.as_bytes())?;
             }
-            let padding = member.data.len().next_multiple_of(BLOCK as usize) - member.data.len();
-            let out = out.get_mut();
-            out.write_all(&member.head)?;
             out.write_all(&member.data)?;
-            out.write_all([0; BLOCK as usize].get(..padding).unwrap_or_default())?;
+            let padding = member.data.len().next_multiple_of(BLOCK) - member.data.len();
+            out.write_all([0; BLOCK].get(..padding).unwrap_or_default())?;
+        }
+        Ok(())
+    }
+
+    /// Looks for two members of one name.
+    fn check(&self) -> Told<()> {
+        let mut members: Vec<_> = self.members.iter().collect();
+        members.sort_by(|left, right| left.suffix.cmp(&right.suffix));
+        for pair in members.windows(2) {
+            if let [first, second] = pair
+                && first.suffix == second.suffix
+            {
+                return Err(second.said("its sample has two of this name"));
+            }
         }
         Ok(())
     }
@@ -201,15 +229,6 @@ impl Member {
         (self.suffix.rsplit('.').next() == Some("json")).then_some((self, field))
     }
 
-    fn header(&self) -> Header {
-        let at = self.head.len().saturating_sub(BLOCK as usize);
-        let mut header = Header::new_gnu();
-        if let Some(bytes) = self.head.get(at..).filter(|bytes| bytes.len() == BLOCK as usize) {
-            header.as_mut_bytes().copy_from_slice(bytes);
-        }
-        header
-    }
-
     fn said(&self, problem: &str) -> String {
         format!("{}: {problem}", self.name)
     }
@@ -222,76 +241,150 @@ pub(super) struct Samples<'t, 'a, W> {
     heads: &'t RefCell<Heads>,
     control: Control<'a>,
     wanted: W,
+    /// The headers about all that follow, which have not been written yet; nothing if none is to be written.
+    globals: Option<Vec<u8>>,
     /// How many samples have begun.
     rows: usize,
+    /// How many regular files are in none.
+    others: usize,
     current: Option<Sample>,
 }
 
 impl<W: FnMut(usize, &str) -> bool> Samples<'_, '_, W> {
+    /// The same, to be written: with the heads of members.
+    pub(super) fn with_heads(mut self) -> Self {
+        self.globals = Some(Vec::new());
+        self
+    }
+
+    /// How many regular files there were that are in no sample.
+    pub(super) fn others(&self) -> usize {
+        self.others
+    }
+
     pub(super) fn next(&mut self) -> Result<Option<Sample>> {
         self.control.check()?;
-        while let Some(entry) = self.entries.next() {
-            let mut entry = entry.map_err(|error| {
-                // It may quote what it has found in the place of a header.
-                self.error(format!("damaged, or no tar file: {}", error.to_string().escape_debug()))
-            })?;
+        let mut finished = None;
+        while finished.is_none() {
+            let Some(entry) = self.entries.next() else {
+                finished = self.current.take();
+                break;
+            };
+            // It may quote what it has found in the place of a header.
+            let entry = entry.map_err(|error| self.damaged(&error.to_string()))?;
             let size = entry.size();
-            let end = size.checked_next_multiple_of(BLOCK).unwrap_or(u64::MAX);
+            let end = size.checked_next_multiple_of(BLOCK as u64).unwrap_or(u64::MAX);
             let end = entry.raw_file_position().saturating_add(end);
             let head = self.heads.borrow_mut().turn(end);
             let kind = entry.header().entry_type();
-            let name = entry.path_bytes().into_owned();
-            let name = String::from_utf8(name).map_err(|error| {
-                let name = String::from_utf8_lossy(error.as_bytes()).into_owned();
-                self.error(format!("{name}: the name of the member is not valid UTF-8"))
-            })?;
-            if kind == EntryType::GNUSparse {
+            if kind == EntryType::XGlobalHeader {
+                self.global(&head, entry)?;
+                continue;
+            }
+            let said = head.said().map_err(|problem| self.damaged(&problem))?;
+            if said.size != size || head::is_about_next(kind) {
+                return Err(self.damaged("its headers contradict each other"));
+            }
+            let name = String::from_utf8_lossy(&said.name).into_owned();
+            if said.has_holes {
                 return Err(self.error(format!("{name}: a file with holes is not supported")));
             }
-            let is_file = matches!(kind, EntryType::Regular | EntryType::Continuous);
-            let Some((key, suffix)) = split(&name).filter(|_| is_file) else { continue };
+            if !matches!(kind, EntryType::Regular | EntryType::Continuous) {
+                continue;
+            }
+            let Some((key, suffix)) = split(&name) else {
+                self.others += 1;
+                continue;
+            };
+            if std::str::from_utf8(&said.name).is_err() {
+                return Err(self.error(format!("{name}: its name is not valid UTF-8")));
+            }
             let suffix = suffix.to_lowercase();
-
-            let mut finished = None;
-            if self.current.as_ref().is_none_or(|current| current.key != key) {
+            let has_ended = self.heads.borrow_mut().take_end();
+            let is_of = |current: &Sample| current.key == key && !has_ended;
+            if !self.current.as_ref().is_some_and(is_of) {
+                let (number, key) = (self.rows, key.to_owned());
                 self.rows += 1;
-                let new = Sample { key: key.to_owned(), members: Vec::new(), bytes: 0 };
+                let new = Sample { number, key, members: Vec::new(), bytes: 0 };
                 finished = self.current.replace(new);
             }
-            let mut data = Vec::new();
-            if (self.wanted)(self.rows - 1, &suffix) {
-                let before = self.current.as_ref().map_or(0, |current| current.bytes);
-                if before.saturating_add(size) > MAX_SAMPLE {
-                    return Err(self.error(format!(
-                        "{name}: a sample of more than {MAX_SAMPLE} bytes is not read"
-                    )));
-                }
-                let read = entry.read_to_end(&mut data);
-                read.map_err(|error| self.error(format!("{name}: {error}")))?;
-                if (data.len() as u64) < size {
-                    let ends =
-                        format!("{name}: the file ends within it; it should have {size} bytes");
-                    return Err(self.error(ends));
-                }
+            let mut member = Member { name, suffix, head, data: Vec::new(), is_edited: false };
+            let is_wanted = (self.wanted)(self.rows - 1, &member.suffix);
+            match &mut self.globals {
+                Some(globals) if is_wanted => member.head.prepend(globals),
+                _ => member.head = Head::default(),
             }
-            let member = Member { name, suffix, head, data, is_edited: false };
+            self.begin(&member, if is_wanted { size } else { 0 })?;
+            if is_wanted {
+                member.data = self.data(entry, &member)?;
+            }
             if let Some(current) = &mut self.current {
-                if current.columns().any(|suffix| suffix == member.suffix) {
-                    return Err(self.error(member.said("its sample has two of this name")));
-                }
-                current.bytes += member.data.len() as u64;
                 current.members.push(member);
             }
-            if finished.is_some() {
-                return Ok(finished);
-            }
         }
-        Ok(self.current.take())
+        if let Some(sample) = &finished {
+            let number = sample.number as u64;
+            sample.check().map_err(|problem| self.bad_row(number, problem))?;
+        }
+        Ok(finished)
+    }
+
+    /// Counts a member with so many bytes of data, before they are read.
+    fn begin(&mut self, member: &Member, size: u64) -> Result<()> {
+        let Some(current) = &mut self.current else { return Ok(()) };
+        let about = size_of::<Member>() + member.name.len() + member.suffix.len();
+        let about = size.saturating_add((about + member.head.len()) as u64);
+        current.bytes = current.bytes.saturating_add(about);
+        let problem = if current.bytes > MAX_SAMPLE {
+            format!("a sample of more than {MAX_SAMPLE} bytes is not read")
+        } else if current.members.len() >= MOST_MEMBERS {
+            format!("a sample of more than {MOST_MEMBERS} members is not read")
+        } else {
+            return Ok(());
+        };
+        Err(self.error(member.said(&problem)))
+    }
+
+    fn data(&self, mut entry: Entry<impl Read>, member: &Member) -> Result<Vec<u8>> {
+        let mut data = Vec::new();
+        let read = entry.read_to_end(&mut data);
+        read.map_err(|error| self.error(member.said(&error.to_string())))?;
+        let size = entry.size();
+        if (data.len() as u64) < size {
+            let ends = format!("the file ends within it; it should have {size} bytes");
+            return Err(self.error(member.said(&ends)));
+        }
+        Ok(data)
+    }
+
+    /// Keeps a header about all that follow, if it is to be written.
+    fn global(&mut self, head: &Head, mut entry: Entry<impl Read>) -> Result<()> {
+        let mut data = Vec::new();
+        let kept = self.globals.as_ref().map_or(0, Vec::len) as u64;
+        if kept.saturating_add(entry.size()) > MAX_HEAD as u64 {
+            return Err(self.error(format!("global headers of more than {MAX_HEAD} bytes")));
+        }
+        entry.read_to_end(&mut data).map_err(|error| self.damaged(&error.to_string()))?;
+        if (data.len() as u64) < entry.size() {
+            return Err(self.damaged("the file ends within a global header"));
+        }
+        let global = head::global(head, &data).map_err(|problem| self.damaged(&problem))?;
+        if let Some(globals) = &mut self.globals {
+            globals.extend(global);
+        }
+        Ok(())
+    }
+
+    fn damaged(&self, problem: &str) -> DedupError {
+        self.error(format!("damaged, or no tar file: {}", problem.escape_debug()))
     }
 
     /// An error at the sample that was read last.
     fn error(&self, problem: String) -> DedupError {
-        let number = self.rows.saturating_sub(1) as u64;
+        self.bad_row(self.rows.saturating_sub(1) as u64, problem)
+    }
+
+    fn bad_row(&self, number: u64, problem: String) -> DedupError {
         DedupError::BadRow { file: self.file.path.clone(), place: "row", number, problem }
     }
 }
@@ -306,43 +399,6 @@ fn split(name: &str) -> Option<(&str, &str)> {
     let start = name.rfind('/').map_or(0, |at| at + 1);
     let dot = start + name.get(start..)?.find('.').filter(|&dot| dot > 0)?;
     Some((name.get(..dot)?, name.get(dot + 1..)?))
-}
-
-/// Reads, and keeps what was read of heads.
-struct Recorder<'a> {
-    reader: Box<dyn BufRead + 'a>,
-    position: u64,
-    heads: Rc<RefCell<Heads>>,
-}
-
-/// What stands before the data of a member.
-#[derive(Default)]
-struct Heads {
-    /// Where it begins: what is before that is data.
-    start: u64,
-    bytes: Vec<u8>,
-}
-
-impl Heads {
-    /// The head that was read last; the next one begins there.
-    fn turn(&mut self, next: u64) -> Vec<u8> {
-        self.start = next;
-        std::mem::take(&mut self.bytes)
-    }
-}
-
-impl Read for Recorder<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.reader.read(buffer)?;
-        let mut heads = self.heads.borrow_mut();
-        let data = heads.start.saturating_sub(self.position).min(read as u64) as usize;
-        heads.bytes.extend_from_slice(buffer.get(data..read).unwrap_or_default());
-        if heads.bytes.len() > MAX_HEAD {
-            return Err(io::Error::other(format!("a head of more than {MAX_HEAD} bytes")));
-        }
-        self.position += read as u64;
-        Ok(read)
-    }
 }
 
 #[cfg(test)]
