@@ -23,9 +23,13 @@ def encode(**options: Any) -> str:  # noqa: ANN401 - the engine checks each
         The JSON.
 
     Raises:
-        InvalidArgumentException: A number is not finite.
+        InvalidArgumentException: A number is not finite, or a text (a name of a file, say) is not
+            valid Unicode.
     """
     for name, value in options.items():
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and not text.isascii() and not _is_unicode(text):
+                raise of_kind("invalid_argument", f"{name}: {text!r} is not valid Unicode")
         if isinstance(value, float) and not math.isfinite(value):
             raise of_kind("invalid_argument", f"{name} must be a number, not {value}")
     return json.dumps(options, default=_of_numpy)
@@ -36,6 +40,14 @@ def paths_of(
 ) -> list[str | os.PathLike[str]]:
     """Return one path, or several, as a list."""
     return [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _of_numpy(value: object) -> object:

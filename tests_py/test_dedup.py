@@ -110,6 +110,7 @@ def test_a_column_of_another_type_is_named() -> None:
         ({"threshold": 0}, "threshold"),
         ({"threshold": 1.5}, "threshold"),
         ({"threshold": float("nan")}, "threshold must be a number, not nan"),
+        ({"keep": "a\udcff"}, "keep: .* is not valid Unicode"),
         ({"threads": 100_000}, "threads must be between 1 and 1024"),
         ({"by": [1]}, "max, min"),
         ({"recall": 1}, "recall"),

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -332,6 +333,9 @@ def test_from_bucket_to_bucket(tmp_path: Path, source: Path, bucket: str) -> Non
     for phase, calls in (("reading", 5), ("matching", 3), ("writing", 2)):
         assert killed(f"s3://{bucket}/in", output, phase, calls, **temporary) == -1
         assert "out/report.json" not in store.list("out/")
+    # What somebody else has put in its place is not taken for a part.
+    for key in store.list("out/"):
+        store.put(key, bytes(len(store.get(key))))
     assert killed(f"s3://{bucket}/in", output, "", 1, **temporary) > FILES * GROUPS
     assert not names(tmp_path)
     mithril.dedup_files(source, tmp_path / "whole", id_column=None)
@@ -356,6 +360,69 @@ def test_parts_of_another_run_are_not_taken(tmp_path: Path, source: Path) -> Non
     assert killed(source, output, "", 1, **first) > 0
     mithril.dedup_files(source, tmp_path / "whole", threshold=0.5)
     assert contents(output) == contents(tmp_path / "whole")
+
+
+def test_a_part_that_has_changed_is_written_again(tmp_path: Path, source: Path) -> None:
+    output = tmp_path / "out"
+    assert killed(source, output, "writing", 3, threads=1) == -1
+    building = tmp_path / ".out.mithril-resume" / "new"
+    first, second = sorted(building.glob("part-0000?.parquet"))[:2]
+    inode = second.stat().st_ino
+    content = bytearray(first.read_bytes())
+    content[len(content) // 2] ^= 1
+    first.write_bytes(content)
+    assert killed(source, output, "", 1, threads=1) > 0
+    assert (output / second.name).stat().st_ino == inode
+    mithril.dedup_files(source, tmp_path / "whole")
+    assert contents(output) == contents(tmp_path / "whole")
+
+
+def test_an_output_has_one_name_before_it_is_there_and_after(tmp_path: Path, source: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    output, options = tmp_path / "link" / "new" / "out", {"temp_dir": str(temporary)}
+    assert killed(source, output, "matching", 2, **options) == -1
+    assert killed(source, output, "", 1, **options) > FILES
+    assert names(tmp_path / "real" / "new") == ["out"]
+    assert not names(temporary)
+
+
+@pytest.mark.parametrize("wrong", [{"text_column": "nothing"}, {"threshold": 7}, {"overwrite": 0}])
+def test_a_run_that_is_refused_leaves_nothing(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"text": "a text"}\n')
+    output = tmp_path / "a" / "b" / "out"
+    if "overwrite" in wrong:
+        output = tmp_path / "file" / "out"
+        output.parent.write_text("")
+    with pytest.raises(mithril.MithrilException):
+        mithril.dedup_files(rows, output, resume=True, **wrong)
+    assert not (tmp_path / "a").exists()
+
+
+def test_runs_with_and_without_resuming_at_one_time(tmp_path: Path) -> None:
+    rows, output = tmp_path / "rows.jsonl", tmp_path / "out"
+    rows.write_text("".join(f'{{"text": "a text {row} {row**7}"}}\n' for row in range(500)))
+    mithril.dedup_files(rows, tmp_path / "whole")
+    wanted, outcomes = contents(tmp_path / "whole"), set()
+
+    def run(number: int) -> None:
+        for _ in range(40):
+            try:
+                mithril.dedup_files(rows, output, resume=number % 2 == 0, overwrite=True)
+            except mithril.CannotResumeException as error:
+                outcomes.add(str(error).rpartition(": ")[2])
+            else:
+                outcomes.add("done")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(run, range(4)))
+    kept_away = {outcome for outcome in outcomes if "another run is at work" in outcome}
+    assert outcomes - kept_away == {"done"}
+    assert contents(output) == wanted
+    assert names(tmp_path) == ["out", "rows.jsonl", "whole"]
 
 
 def test_what_was_moved_away_comes_back(tmp_path: Path) -> None:

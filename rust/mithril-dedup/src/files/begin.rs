@@ -3,16 +3,16 @@
 use super::FileOptions;
 use super::input::Inputs;
 use super::input_file::InputFile;
-use super::output::{Kept, OutputFolder, REPORT, size_of};
+use super::output::{Kept, OutputFolder, REPORT, missing_parents, remove_empty, size_of};
 use super::places::Places;
 use super::references::References;
 use super::remote::Named;
 use crate::error::{DedupError, Result};
 use crate::report::Report;
-use crate::resume::{Account, Resume};
+use crate::resume::{Account, Lock, Resume};
 use crate::spill::Spill;
-use std::fs::{self, File};
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -30,9 +30,10 @@ pub(super) struct Begun {
     pub(super) spill: Spill,
     /// What its inputs and options come to.
     pub(super) fingerprint: String,
-    places: Places,
+    /// What was not there above it.
+    parents: Vec<PathBuf>,
     /// Of the folder that the output is built in, where that is another.
-    lock: Option<File>,
+    lock: Option<Lock>,
 }
 
 impl Beginning {
@@ -48,15 +49,19 @@ impl Beginning {
         let places = Places::of(output, temporary)?;
         places.restore(output)?;
         let files = inputs.files.iter().map(InputFile::account).collect();
-        let account = Account::of(options, files, references.account());
+        // Paths need not be Unicode; those of references are told with their files.
+        let told = FileOptions { temp_dir: None, against: Vec::new(), ..options.clone() };
+        let account = Account::of(&told, files, references.account())
+            .map_err(|error| DedupError::InvalidArgument(error.to_string()))?;
         let fingerprint = account.fingerprint();
-        let (mut resume, mut lock_of_building) = (None, None);
+        let (mut resume, mut lock) = (None, None);
+        let parents = missing_parents(output);
         if options.resume {
             if let Some(report) = done(output, &fingerprint, stop)? {
                 places.forget();
                 return Ok(Self::Done(Box::new(report)));
             }
-            lock_of_building = places.lock()?;
+            lock = places.lock()?;
             let (opened, is_there) = Resume::open(&places.kept, &account)?;
             resume = Some((Arc::new(opened), !is_there));
         }
@@ -73,8 +78,9 @@ impl Beginning {
             Ok::<_, DedupError>((folder, spill))
         };
         let (folder, spill) = begin().inspect_err(|_| {
-            if let Some((_, true)) = resume {
-                places.remove();
+            if let Some((resume, true)) = &resume {
+                remove(resume, lock.as_ref());
+                remove_empty(&parents);
             }
         })?;
         let spill = if let Some((resume, _)) = &resume {
@@ -83,25 +89,23 @@ impl Beginning {
             places.forget();
             spill
         };
-        Ok(Self::Run(Box::new(Begun {
-            folder,
-            spill,
-            fingerprint,
-            places,
-            lock: lock_of_building,
-        })))
+        Ok(Self::Run(Box::new(Begun { folder, spill, fingerprint, parents, lock })))
     }
+}
+
+/// Removes what is kept of a run, and only then lets another begin.
+fn remove(resume: &Resume, lock: Option<&Lock>) {
+    resume.remove();
+    lock.into_iter().for_each(Lock::remove);
 }
 
 impl Begun {
     /// Puts the output in its place, and leaves nothing else.
     pub(super) fn commit(self, overwrite: bool) -> Result<()> {
-        let is_kept = self.spill.resume().is_some();
-        let Self { folder, spill, places, lock, .. } = self;
+        let Self { folder, spill, lock, .. } = self;
         folder.commit(overwrite)?;
-        drop((spill, lock));
-        if is_kept {
-            places.remove();
+        if let Some(resume) = spill.resume() {
+            remove(resume, lock.as_ref());
         }
         Ok(())
     }
@@ -117,11 +121,11 @@ impl Begun {
                 | DedupError::InputChanged { .. }
                 | DedupError::OutputInTheWay { .. }
         );
-        let is_kept = self.spill.resume().is_some();
-        let Self { folder, spill, places, lock, .. } = self;
-        drop((folder, spill, lock));
-        if is_kept && is_of_input {
-            places.remove();
+        let Self { folder, spill, parents, lock, .. } = self;
+        drop(folder);
+        if let Some(resume) = spill.resume().filter(|_| is_of_input) {
+            remove(resume, lock.as_ref());
+            remove_empty(&parents);
         }
     }
 }

@@ -12,6 +12,7 @@ pub(super) use self::line::{decompressed, expected_bytes};
 use super::OutputFormat;
 use super::input_file::InputFile;
 use super::output::OutputFolder;
+use super::part::PartFile;
 use super::record::{self, Record};
 use super::rewrite::Rewrite;
 use super::scan::{Columns, Scan};
@@ -157,7 +158,7 @@ impl<W: Write> LineWriter<'_, W> {
 fn write_lines(
     index: usize,
     folder: &OutputFolder,
-    write: impl FnOnce(&mut LineWriter<&mut std::io::BufWriter<std::fs::File>>) -> Result<()>,
+    write: impl FnOnce(&mut LineWriter<&mut std::io::BufWriter<PartFile>>) -> Result<()>,
 ) -> Result<()> {
     let name = &format!("part-{index:05}.jsonl.zst");
     folder.file(name, |file| {

@@ -12,6 +12,7 @@ mod jsonl;
 mod lookup;
 mod output;
 mod parquet;
+mod part;
 mod places;
 mod plan;
 mod record;

@@ -2,13 +2,14 @@
 
 use super::begin::report_of;
 use super::input::{self, Inputs};
+use super::part::{self, PartFile, Print, written};
 use super::places::{Places, resolve};
 use super::remote::Named;
 use super::upload::Upload;
 use crate::error::{DedupError, Result};
 use crate::report::Report;
-use crate::resume::Resume;
-use std::fs::{self, File};
+use crate::resume::{Resume, sync_folder};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,6 +29,8 @@ pub(super) struct OutputFolder {
     committed: bool,
     /// If the target is in a bucket.
     upload: Option<Upload>,
+    /// Where it is kept what was written, for another run.
+    resume: Option<Arc<Resume>>,
 }
 
 /// The file that is written last.
@@ -74,10 +77,14 @@ impl Kept<'_> {
         fs::write(owner, self.fingerprint)?;
         for entry in fs::read_dir(building)? {
             let name = entry?.file_name();
-            let is_part =
-                name.to_str().is_some_and(|name| name.starts_with("part-") && is_known(name));
-            if !is_part {
-                fs::remove_file(building.join(name))?;
+            let place = building.join(&name);
+            let is_whole = |name: &str| {
+                let is_written = |print: &Print| part::holds(&place, print);
+                let is_part = name.starts_with("part-") && is_known(name);
+                is_part && self.resume.kept(written(name), is_written).is_some()
+            };
+            if !name.to_str().is_some_and(is_whole) {
+                fs::remove_file(&place)?;
             }
         }
         Ok(building.clone())
@@ -111,14 +118,20 @@ impl OutputFolder {
             problem: "is not the name of a new folder",
         })?;
         let parent = target.parent().unwrap_or(Path::new("/"));
-        let mut parents: Vec<PathBuf> =
-            parent.ancestors().take_while(|folder| !folder.exists()).map(Path::to_owned).collect();
-        parents.reverse();
+        let parents = missing_parents(&target);
         fs::create_dir_all(parent).map_err(wrong)?;
+        let of = |target, building, workspace, resume| Self {
+            target,
+            building,
+            workspace,
+            parents: parents.clone(),
+            committed: false,
+            upload: None,
+            resume,
+        };
         if let Some(kept) = kept {
             let building = kept.begin().map_err(wrong)?;
-            let (workspace, committed, upload) = (None, false, None);
-            return Ok(Self { target, building, workspace, parents, committed, upload });
+            return Ok(of(target, building, None, Some(Arc::clone(kept.resume))));
         }
         let prefix = format!(".{}.mithril-", name.to_string_lossy());
         let made =
@@ -129,10 +142,7 @@ impl OutputFolder {
                 Ok((workspace, building))
             });
         match made {
-            Ok((workspace, building)) => {
-                let (workspace, committed, upload) = (Some(workspace), false, None);
-                Ok(Self { target, building, workspace, parents, committed, upload })
-            }
+            Ok((workspace, building)) => Ok(of(target, building, Some(workspace), None)),
             Err(error) => {
                 remove_empty(&parents);
                 Err(wrong(error))
@@ -155,7 +165,7 @@ impl OutputFolder {
         }
         let folder = temporary.map_or_else(std::env::temp_dir, Path::to_owned);
         let wrong = |error: io::Error| DedupError::write(&folder, error);
-        let (building, workspace) = if let Some(kept) = kept {
+        let (building, workspace) = if let Some(kept) = &kept {
             (kept.begin().map_err(wrong)?, None)
         } else {
             let made = tempfile::Builder::new().prefix(".mithril-").tempdir_in(&folder);
@@ -171,6 +181,7 @@ impl OutputFolder {
             parents: Vec::new(),
             committed: false,
             upload: Some(upload),
+            resume: kept.map(|kept| Arc::clone(kept.resume)),
         })
     }
 
@@ -203,20 +214,23 @@ impl OutputFolder {
     pub(super) fn file(
         &self,
         name: &str,
-        write: impl FnOnce(&mut io::BufWriter<File>) -> Result<()>,
+        write: impl FnOnce(&mut io::BufWriter<PartFile>) -> Result<()>,
     ) -> Result<()> {
         let wrong = |error: io::Error| DedupError::write(&self.target.join(name), error);
         let place = self.building.join(name);
         // What an earlier run has left here was whole when it took this name.
         if self.workspace.is_some() || !place.exists() {
             let partial = self.building.join(format!("{name}{PARTIAL}"));
-            let file = File::create_new(&partial).map_err(wrong)?;
+            let file = PartFile::create(&partial).map_err(wrong)?;
             let mut writer = io::BufWriter::with_capacity(1 << 20, file);
             write(&mut writer)?;
             writer.flush().map_err(wrong)?;
             // Of what goes to a bucket, only what another run may take over has to survive the machine.
             if self.upload.is_none() || self.workspace.is_none() {
-                writer.get_ref().sync_all().map_err(wrong)?;
+                writer.get_ref().sync().map_err(wrong)?;
+            }
+            if let Some(resume) = &self.resume {
+                resume.keep(written(name), &writer.get_ref().print())?;
             }
             fs::rename(&partial, &place).map_err(wrong)?;
         }
@@ -290,7 +304,16 @@ impl Drop for OutputFolder {
     }
 }
 
-fn remove_empty(parents: &[PathBuf]) {
+/// The folders above an output that are not there, outermost first.
+pub(super) fn missing_parents(target: &Path) -> Vec<PathBuf> {
+    let above = target.ancestors().skip(1).take_while(|folder| !folder.exists());
+    let mut missing: Vec<PathBuf> = above.map(Path::to_owned).collect();
+    missing.reverse();
+    missing
+}
+
+/// Removes folders that were made for an output.
+pub(super) fn remove_empty(parents: &[PathBuf]) {
     for folder in parents.iter().rev() {
         let _ = fs::remove_dir(folder);
     }
@@ -412,14 +435,4 @@ fn replace_in_two_steps(new: &Path, target: &Path) -> io::Result<()> {
     fs::rename(new, target).inspect_err(|_| {
         let _ = fs::rename(&old, target);
     })
-}
-
-#[cfg(unix)]
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-#[cfg(not(unix))]
-fn sync_folder(_folder: &Path) -> io::Result<()> {
-    Ok(())
 }

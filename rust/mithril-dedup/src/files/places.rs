@@ -3,8 +3,8 @@
 use super::output::OLD;
 use super::remote::Named;
 use crate::error::{DedupError, Result};
-use crate::resume::{lock, make_private};
-use std::fs::{self, File};
+use crate::resume::Lock;
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::xxh3_64;
@@ -40,13 +40,9 @@ impl Places {
     }
 
     /// Keeps the folder that the output is built in from other runs, where that is not the one of what is kept.
-    pub(super) fn lock(&self) -> Result<Option<File>> {
+    pub(super) fn lock(&self) -> Result<Option<Lock>> {
         let beside = self.beside();
-        if beside == self.kept {
-            return Ok(None);
-        }
-        make_private(beside).map_err(|error| DedupError::write(beside, error))?;
-        lock(beside).map(Some)
+        (beside != self.kept).then(|| Lock::make(beside)).transpose()
     }
 
     /// Puts an output back that an earlier run had moved away to replace it, if it ended before it did.
@@ -55,8 +51,8 @@ impl Places {
         if Named::is_url(output) || output.exists() || !old.is_dir() {
             return Ok(());
         }
-        let _lock = lock(self.beside())?;
-        if output.exists() {
+        let lock = Lock::of(self.beside())?;
+        if lock.is_none() || output.exists() || !old.is_dir() {
             return Ok(());
         }
         fs::rename(&old, output).map_err(|error| DedupError::write(output, error))
@@ -64,28 +60,25 @@ impl Places {
 
     /// Removes what an earlier run has kept, unless another is at work on it.
     pub(super) fn forget(&self) {
-        let is_locked = |folder: &Path| folder.is_dir() && lock(folder).is_err();
-        if !is_locked(&self.kept) && !is_locked(self.beside()) {
-            self.remove();
+        let kept = Lock::of(&self.kept);
+        let beside = if self.beside() == self.kept { Ok(None) } else { Lock::of(self.beside()) };
+        if let (Ok(kept), Ok(beside)) = (kept, beside) {
+            [kept, beside].iter().flatten().for_each(Lock::remove);
         }
-    }
-
-    /// Removes what is kept.
-    pub(super) fn remove(&self) {
-        let _ = fs::remove_dir_all(&self.kept);
-        let _ = fs::remove_dir_all(self.beside());
     }
 }
 
-/// The absolute path of an output. Where the name is a link to a folder, that folder is replaced, not the link.
+/// The absolute path of an output, which is the same before there are folders for it and after. Where the name is a link
+/// to a folder, that folder is replaced, not the link.
 pub(super) fn resolve(output: &Path) -> io::Result<PathBuf> {
     if output.is_dir() {
         return output.canonicalize();
     }
     let path = std::path::absolute(output)?;
-    let parent = path.parent().and_then(|parent| parent.canonicalize().ok());
-    Ok(match (parent, path.file_name()) {
-        (Some(parent), Some(name)) => parent.join(name),
-        _ => path,
-    })
+    let there = |folder: &Path| {
+        let rest = path.strip_prefix(folder).ok()?;
+        Some(folder.canonicalize().ok()?.join(rest))
+    };
+    let resolved = path.ancestors().skip(1).find_map(there);
+    Ok(resolved.unwrap_or(path))
 }

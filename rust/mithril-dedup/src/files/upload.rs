@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures_util::stream::{BoxStream, StreamExt, try_unfold};
 use mithril_core::{StorageError, runtime, spawn, spawn_blocking};
 use std::collections::HashSet;
+use std::fmt::Display;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -23,8 +24,10 @@ const GIVEN_UP_AFTER: Duration = Duration::from_secs(10);
 /// Files that are on their way together.
 const TOGETHER: usize = 4;
 
-/// The size of what was begun to be sent, and has not arrived as far as is known.
-const NOT_YET: u64 = u64::MAX;
+/// The size and the entity tag of what was sent; nothing if it has not arrived as far as is known.
+type Sent = Option<(u64, String)>;
+/// The stage that says what was sent.
+const SENT: &str = "sent";
 
 /// Keys, and what writes them.
 type Begun = Vec<(String, Task<()>)>;
@@ -63,13 +66,13 @@ impl Upload {
         // What an earlier run of this one has sent is neither in the way nor to be sent again.
         let (mut sent, mut replaced) = (HashSet::new(), Vec::new());
         for object in there {
-            let kept = |resume: &Arc<Resume>| resume.kept(sending(&object.key), |_: &u64| true);
+            let kept = |resume: &Arc<Resume>| resume.kept(sending(&object.key), |_: &Sent| true);
             match resume.as_ref().and_then(kept) {
                 None => replaced.push(object.key),
-                Some(size) if size == object.size => {
+                Some(Some(as_sent)) if as_sent == (object.size, object.etag().to_owned()) => {
                     sent.insert(object.key);
                 }
-                // It may have arrived, or not whole.
+                // It may have arrived, or not whole, or be another's.
                 Some(_) => {}
             }
         }
@@ -111,16 +114,20 @@ impl Upload {
         let (to, resume) = (key.clone(), self.resume.clone());
         let task = spawn(async move {
             let _permit = together.acquire().await;
-            let file = File::open(file).map_err(|error| StorageError::Other(error.to_string()))?;
-            let size = file.metadata().map_or(0, |metadata| metadata.len());
-            let keep = |size: u64| {
-                let keep = |resume: &Arc<Resume>| resume.keep(sending(&to), &size);
-                let kept = resume.as_ref().map_or(Ok(()), keep);
-                kept.map_err(|error| StorageError::Other(error.to_string()))
-            };
-            keep(NOT_YET)?;
+            let wrong = |error: &dyn Display| StorageError::Other(error.to_string());
+            let file = File::open(file).map_err(|error| wrong(&error))?;
+            let Some(resume) = resume else { return store.try_put_stream(&to, pieces(file)).await };
+            let name = sending(&to);
+            let journal = Arc::clone(&resume);
+            // What is there and is not in the journal is taken for another's, even after a failure of the machine.
+            let keep = move || journal.keep(name, &Sent::None).and_then(|()| journal.sync(SENT));
+            let kept = spawn_blocking(keep).await.map_err(|error| wrong(&error))?;
+            kept.map_err(|error| wrong(&error))?;
             store.try_put_stream(&to, pieces(file)).await?;
-            keep(size)
+            // If this fails it is sent again by another run, which does no harm.
+            let there = store.head(&to).await.ok();
+            let sent: Sent = there.map(|there| (there.size, there.etag.unwrap_or_default()));
+            resume.keep(name, &sent).map_err(|error| wrong(&error))
         });
         self.begun().push((key, Task::of(task)));
     }
@@ -210,7 +217,7 @@ impl Drop for Upload {
 
 /// What the sending of a file is called in what is kept of a run.
 fn sending(key: &str) -> (&'static str, u64) {
-    ("sent", xxh3_64(key.as_bytes()))
+    (SENT, xxh3_64(key.as_bytes()))
 }
 
 /// A file in pieces.

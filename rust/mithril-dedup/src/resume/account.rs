@@ -28,15 +28,18 @@ const WITHOUT_EFFECT: [&str; 5] = ["memory", "overwrite", "resume", "temp_dir", 
 
 impl Account {
     /// The account of a run with such options.
-    pub(crate) fn of(options: &impl Serialize, inputs: Vec<Input>, against: Vec<Input>) -> Self {
-        let options = match serde_json::to_value(options) {
-            Ok(Value::Object(mut options)) => {
-                options.retain(|name, _| !WITHOUT_EFFECT.contains(&name.as_str()));
-                options
-            }
-            _ => Map::new(),
-        };
-        Self { version: env!("CARGO_PKG_VERSION").to_owned(), options, inputs, against }
+    ///
+    /// An error if they cannot be written down: then nothing would tell whether they have changed.
+    pub(crate) fn of(
+        options: &impl Serialize,
+        inputs: Vec<Input>,
+        against: Vec<Input>,
+    ) -> Result<Self, serde_json::Error> {
+        let text = serde_json::to_vec(options)?;
+        let mut options: Map<String, Value> = serde_json::from_slice(&text)?;
+        options.retain(|name, _| !WITHOUT_EFFECT.contains(&name.as_str()));
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        Ok(Self { version, options, inputs, against })
     }
 
     /// An account as it was written, or the version that wrote one that cannot be read any more; nothing if it is none.
@@ -99,7 +102,7 @@ fn difference(which: &str, now: &[Input], before: &[Input]) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn account(threshold: f64, inputs: &[(&str, u64)]) -> Account {
+    fn account(threshold: f64, inputs: &[(&str, u64)]) -> Result<Account, serde_json::Error> {
         let options = serde_json::json!({"threshold": threshold, "memory": threshold as u64});
         let input = |&(name, size): &(&str, u64)| Input {
             name: name.to_owned(),
@@ -110,10 +113,10 @@ mod tests {
     }
 
     #[test]
-    fn differences_are_named() {
-        let before = account(0.8, &[("a", 1), ("b", 2)]);
+    fn differences_are_named() -> Result<(), serde_json::Error> {
+        let before = account(0.8, &[("a", 1), ("b", 2)])?;
         assert_eq!(before.difference(&before), None);
-        let threshold = account(0.9, &[("a", 1), ("b", 2)]);
+        let threshold = account(0.9, &[("a", 1), ("b", 2)])?;
         assert_eq!(threshold.difference(&before).as_deref(), Some("threshold is 0.9 and was 0.8"));
         for (inputs, wanted) in [
             (&[("a", 1), ("b", 3)][..], "b has changed"),
@@ -121,7 +124,9 @@ mod tests {
             (&[("a", 1), ("b", 2), ("c", 3)][..], "c is new"),
             (&[("b", 2), ("a", 1)][..], "the inputs come in another order"),
         ] {
-            assert_eq!(account(0.8, inputs).difference(&before).as_deref(), Some(wanted));
+            assert_eq!(account(0.8, inputs)?.difference(&before).as_deref(), Some(wanted));
         }
+        assert!(Account::of(&"no options", Vec::new(), Vec::new()).is_err());
+        Ok(())
     }
 }

@@ -69,6 +69,11 @@ impl Journal {
         entries.places.contains_key(&number)
     }
 
+    /// Makes sure that all entries survive the machine.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
     /// Adds an entry, in place of an older one of this number.
     pub(crate) fn put<T: Serialize>(&self, number: u64, entry: &T) -> io::Result<()> {
         let mut bytes = vec![0; HEAD];

@@ -7,15 +7,17 @@
 mod account;
 pub(crate) mod arrays;
 mod journal;
+mod lock;
 
 pub(crate) use account::{Account, Input};
 pub(crate) use journal::Journal;
+pub(crate) use lock::Lock;
 
 use crate::error::{DedupError, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,14 +25,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// What the run is, as JSON; written last, so that a folder without it holds nothing.
 const ACCOUNT: &str = "run.json";
-const LOCK: &str = "lock";
 
 /// A folder that no other run uses at the same time.
 #[derive(Debug)]
 pub(crate) struct Resume {
     folder: PathBuf,
-    /// Held as long as this is.
-    _lock: File,
+    lock: Lock,
     journals: Mutex<HashMap<String, Arc<Journal>>>,
     /// The units that had been done.
     taken: AtomicU64,
@@ -42,8 +42,7 @@ impl Resume {
     /// An error if what is there is of a run of other inputs or options, with what differs.
     pub(crate) fn open(folder: &Path, account: &Account) -> Result<(Self, bool)> {
         let wrong = |error: io::Error| DedupError::write(folder, error);
-        make_private(folder).map_err(wrong)?;
-        let lock = lock(folder)?;
+        let lock = Lock::make(folder)?;
         let path = folder.join(ACCOUNT);
         let before = match fs::read(&path) {
             Ok(text) => Account::parse(&text),
@@ -59,7 +58,7 @@ impl Resume {
                 return Err(DedupError::CannotResume { folder: folder.to_owned(), difference });
             }
         } else {
-            clear(folder).map_err(wrong)?;
+            lock.clear().map_err(wrong)?;
             let new = folder.join("run.json.new");
             let text = serde_json::to_vec_pretty(account).map_err(io::Error::other);
             let write = |text: Vec<u8>| {
@@ -68,10 +67,10 @@ impl Resume {
                 file.sync_all()
             };
             text.and_then(write).map_err(wrong)?;
-            fs::rename(&new, &path).map_err(wrong)?;
+            fs::rename(&new, &path).and_then(|()| sync_folder(folder)).map_err(wrong)?;
         }
         let (journals, taken) = (Mutex::default(), AtomicU64::new(0));
-        let resume = Self { folder: folder.to_owned(), _lock: lock, journals, taken };
+        let resume = Self { folder: folder.to_owned(), lock, journals, taken };
         Ok((resume, before.is_some()))
     }
 
@@ -119,6 +118,17 @@ impl Resume {
         })
     }
 
+    /// Makes sure that what was kept of a stage survives the machine.
+    pub(crate) fn sync(&self, stage: &str) -> Result<()> {
+        let synced = self.journal(stage)?.sync().and_then(|()| sync_folder(&self.folder));
+        synced.map_err(|error| DedupError::write(&self.folder, error))
+    }
+
+    /// Removes the folder.
+    pub(crate) fn remove(&self) {
+        self.lock.remove();
+    }
+
     /// Counts a unit that is not done again.
     pub(crate) fn take(&self) {
         self.taken.fetch_add(1, Ordering::Relaxed);
@@ -136,52 +146,13 @@ impl Resume {
     }
 }
 
-/// Keeps a folder from other runs as long as what is returned is there.
-pub(crate) fn lock(folder: &Path) -> Result<File> {
-    let wrong = |error: io::Error| DedupError::write(folder, error);
-    let mut options = File::options();
-    let lock = options.read(true).write(true).create(true).truncate(false).open(folder.join(LOCK));
-    let lock = lock.map_err(wrong)?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(DedupError::CannotResume {
-            folder: folder.to_owned(),
-            difference: "another run is at work on it".to_owned(),
-        }),
-        Err(TryLockError::Error(error)) => Err(wrong(error)),
-    }
+/// Makes sure that the names in a folder survive the machine.
+#[cfg(unix)]
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
 }
 
-/// Makes a folder that other users cannot look into, where there is none; texts are in it. A link, which anybody could
-/// have made in a folder for all, is not followed.
-pub(crate) fn make_private(folder: &Path) -> io::Result<()> {
-    if folder.symlink_metadata().is_ok_and(|there| there.is_symlink()) {
-        return Err(io::Error::other("a link is in the place of a folder of mithril; remove it"));
-    }
-    if let Some(parent) = folder.parent() {
-        fs::create_dir_all(parent)?;
-    }
-    let mut builder = fs::DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    match builder.create(folder) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        other => other,
-    }
-}
-
-/// Removes everything but the lock.
-fn clear(folder: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        if entry.file_name() == LOCK {
-            continue;
-        }
-        if entry.file_type()?.is_dir() {
-            fs::remove_dir_all(entry.path())?;
-        } else {
-            fs::remove_file(entry.path())?;
-        }
-    }
+#[cfg(not(unix))]
+pub(crate) fn sync_folder(_folder: &Path) -> io::Result<()> {
     Ok(())
 }
