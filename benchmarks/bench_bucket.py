@@ -39,7 +39,7 @@ CHUNK = 1 << 18
 
 @contextlib.contextmanager
 def server() -> Iterator[tuple[int, int]]:
-    """Start SeaweedFS; gives the ports of its S3 and of its filer."""
+    """Start SeaweedFS; gives the port of its S3, and the id of its process."""
     ports = {name: free_port() for name in [*PORTS, *(f"{name}.grpc" for name in PORTS)]}
     credentials = [{"accessKey": KEY, "secretKey": SECRET}]
     actions = ["Admin", "Read", "Write", "List", "Tagging"]
@@ -59,7 +59,7 @@ def server() -> Iterator[tuple[int, int]]:
             wait_for(filer, "POST", "/buckets/bench/", 201)
             wait_for(filer, "PUT", "/buckets/bench/ready", 201)
             wait_for(s3, "GET", "/bench/ready", 403)
-            yield s3, filer
+            yield s3, process.pid
         finally:
             process.terminate()
             process.wait()
@@ -128,6 +128,13 @@ def dedup(source: str | Path, output: str | Path, environment: dict[str, str]) -
     return watched([*command, "--overwrite", "--quiet"], environment)
 
 
+def processor_of(processes: list[int]) -> float:
+    """Return the seconds of processors that processes have taken so far."""
+    fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in processes]
+    ticks = sum(int(field[11]) + int(field[12]) for field in fields)
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def main() -> None:
     """Measure, and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -135,10 +142,11 @@ def main() -> None:
     rows = 100_000 if parser.parse_args().quick else ROWS
     FOLDER.mkdir(parents=True, exist_ok=True)
     source = planted.write(FOLDER, rows)
-    with server() as (s3, _):
+    with server() as (s3, weed):
         port = free_port()
         proxy = multiprocessing.Process(target=pass_on, args=(port, s3), daemon=True)
         proxy.start()
+        servers = [pid for pid in (weed, proxy.pid) if pid is not None]
         environment = os.environ | {
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
             "AWS_ALLOW_HTTP": "true",
@@ -153,9 +161,12 @@ def main() -> None:
             store.put(f"rows/{path.name}", path.read_bytes())
             size += path.stat().st_size
         here, there = [], []
+        serving = 0.0
         for _ in range(REPETITIONS):
             here.append(dedup(source, FOLDER / "out-here", environment))
+            before = processor_of(servers)
             there.append(dedup("s3://bench/rows", "s3://bench/clean", environment))
+            serving += (processor_of(servers) - before) / REPETITIONS
         proxy.terminate()
     middle = [sorted(runs, key=lambda run: run.seconds)[REPETITIONS // 2] for runs in (here, there)]
     local, bucket = (run.seconds for run in middle)
@@ -164,7 +175,8 @@ def main() -> None:
         f"to bucket {bucket:.2f} s, {bucket / local:.2f} times as long; peak memory "
         f"{max(run.peak for run in here) / 1e6:,.0f} and "
         f"{max(run.peak for run in there) / 1e6:,.0f} MB; of {os.cpu_count()} processors, which "
-        f"the server has to share, {' and '.join(f'{run.processor:.2f}' for run in middle)} seconds"
+        f"the server has to share, {' and '.join(f'{run.processor:.2f}' for run in middle)} "
+        f"seconds, and {serving:.2f} for the server and the delay"
     )
 
 

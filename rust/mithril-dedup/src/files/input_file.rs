@@ -1,6 +1,6 @@
 //! A file of the input, wherever it is.
 
-use super::remote::{Fetch, Handle, Object, ObjectReader};
+use super::remote::{Fetch, Handle, Look, Object, ObjectReader};
 use crate::error::{DedupError, Result, Source};
 use crate::resume::Input;
 use rayon::prelude::*;
@@ -13,6 +13,8 @@ use std::time::SystemTime;
 
 /// What is asked for of a bucket before it is needed.
 const AHEAD_BYTES: u64 = 64 << 20;
+/// How many objects are looked at together.
+const LOOKS: usize = 64;
 
 /// A file, or an object of a bucket, as it was when the run began.
 #[derive(Debug, Clone)]
@@ -59,14 +61,19 @@ impl InputFile {
         matches!(self.origin, Origin::Object(_))
     }
 
-    /// An error when an object is not what it was; files are looked at whenever they are opened.
-    pub(super) fn check(&self) -> Result<()> {
+    /// Begins to look what has become of an object.
+    fn look(&self) -> Option<Look> {
         match &self.origin {
-            Origin::Object(object) if !object.is_unchanged()? => {
-                Err(DedupError::InputChanged { file: self.path.clone() })
-            }
-            _ => Ok(()),
+            Origin::Object(object) => Some(object.look()),
+            Origin::File { .. } => None,
         }
+    }
+
+    fn check(&self, look: Look) -> Result<()> {
+        if look.finish()? {
+            return Ok(());
+        }
+        Err(DedupError::InputChanged { file: self.path.clone() })
     }
 
     /// Opens the file; an error when it is not what it was.
@@ -79,7 +86,7 @@ impl InputFile {
     pub(super) fn fetch(&self, ranges: Vec<Range<u64>>) -> Result<Fetched> {
         match &self.origin {
             Origin::Object(object) if ranges.is_empty() => {
-                self.check()?;
+                self.check(object.look())?;
                 Ok(Fetched::Handle(Handle::Object(ObjectReader::new(Arc::clone(object), 0))))
             }
             Origin::Object(object) => Ok(Fetched::Fetch(object.fetch(ranges))),
@@ -95,6 +102,17 @@ impl InputFile {
             }
         }
     }
+}
+
+/// An error when one of the objects is not what it was; files are looked at whenever they are opened.
+pub(super) fn check_all(files: &[InputFile]) -> Result<()> {
+    files.chunks(LOOKS).try_for_each(|files| {
+        let looks: Vec<_> = files.iter().map(InputFile::look).collect();
+        let looks = files.iter().zip(looks);
+        looks
+            .filter_map(|(file, look)| Some((file, look?)))
+            .try_for_each(|(file, look)| file.check(look))
+    })
 }
 
 /// Works on items in parallel. What is to be read of each of them is asked for before, of so many that they have about

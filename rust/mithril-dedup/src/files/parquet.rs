@@ -14,6 +14,7 @@ use crate::error::{DedupError, Result};
 use crate::spill::Spill;
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use once_cell::sync::OnceCell;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
@@ -28,7 +29,7 @@ use std::fs::File;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The size of a batch in memory that is aimed at: little beside what a run may take, and far from the 2 GiB that a
 /// string array can hold.
@@ -46,11 +47,11 @@ pub(super) fn scan(
     spill: &Spill,
     control: Control,
 ) -> Result<Scan> {
-    let metadata = with_ahead(
-        files,
-        |file| (file, footer(file)),
-        |file, footer| as_views(file, &load(file, footer)?, columns.text),
-    )?;
+    let footers = with_ahead(files, |file| (file, footer(file)), load)?;
+    let metadata = files.iter().zip(&footers);
+    let metadata: Vec<_> = metadata
+        .map(|(file, footer)| as_views(file, footer, columns.text))
+        .collect::<Result<_>>()?;
     let (mut groups, mut text_bytes) = (Vec::new(), 0);
     let mut lengths = Vec::with_capacity(files.len());
     for (file, metadata) in files.iter().zip(&metadata) {
@@ -89,38 +90,87 @@ pub(super) fn scan(
         },
     )?;
 
-    Scan::of_chunks(read, starts(lengths), columns, sink)
+    let scan = Scan::of_chunks(read, starts(lengths), columns, sink)?;
+    let held: usize = footers.iter().map(|footer| footer.metadata().memory_size()).sum();
+    let is_held = files.iter().any(InputFile::is_remote) && held as u64 <= spill.memory() / 16;
+    Ok(Scan { footers: if is_held { footers } else { Vec::new() }, ..scan })
 }
 
 /// Writes the rows of each file that stay, as they came, files in parallel.
 pub(super) fn rewrite(rewrite: Rewrite) -> Result<()> {
-    rewrite.files().par_iter().enumerate().try_for_each(|(index, file)| {
+    let files: Vec<_> = rewrite.files().iter().map(|_| OnceCell::new()).collect();
+    files.par_iter().enumerate().try_for_each(|(index, cell)| {
+        let second = cell.get_or_try_init(|| SecondPass::begin(rewrite, index))?;
+        // What comes next is asked for while this is written.
+        let next = files.get(index + 1).filter(|_| rewrite.scan.footers.len() > index + 1);
+        if let Some(next) = next {
+            next.get_or_try_init(|| SecondPass::begin(rewrite, index + 1))?;
+        }
+        second.write(rewrite, index)
+    })
+}
+
+/// A file that is read for the second time.
+struct SecondPass<'a> {
+    file: &'a InputFile,
+    metadata: ArrowReaderMetadata,
+    /// The columns that are read, by their places at the top of the schema.
+    roots: Vec<usize>,
+    /// The first row group, if it is on its way.
+    first: Mutex<Option<Fetched>>,
+}
+
+impl<'a> SecondPass<'a> {
+    fn begin(rewrite: Rewrite<'a>, index: usize) -> Result<Self> {
+        let missing = || DedupError::InvalidArgument(format!("there is no file {index}"));
+        let file = rewrite.files().get(index).ok_or_else(missing)?;
+        let metadata = match rewrite.scan.footers.get(index) {
+            Some(footer) => footer.clone(),
+            None => load(file, None)?,
+        };
+        // Texts are at hand: in memory, or in a temporary file, which is nearer than a bucket.
+        let is_near = rewrite.scan.spooled.is_none() || file.is_remote();
+        let at_hand = metadata.schema().column_with_name(rewrite.text_column);
+        let at_hand = at_hand.filter(|(_, field)| is_near && is_string(field.data_type()));
+        let at_hand = at_hand.map(|(root, _)| root);
+        let roots = 0..metadata.schema().fields().len();
+        let roots = roots.filter(|&root| Some(root) != at_hand).collect();
+        let second = Self { file, metadata, roots, first: Mutex::default() };
+        let first = second.fetch(0)?;
+        Ok(Self { first: Mutex::new(first), ..second })
+    }
+
+    /// Begins to read a row group, if there is one to be read from a bucket.
+    fn fetch(&self, group: usize) -> Result<Option<Fetched>> {
+        let is_there = group < self.metadata.metadata().num_row_groups() && self.file.is_remote();
+        let ranges = ranges(&self.metadata, group, |root| self.roots.contains(&root));
+        (is_there && !ranges.is_empty()).then(|| self.file.fetch(ranges)).transpose()
+    }
+
+    fn write(&self, rewrite: Rewrite, index: usize) -> Result<()> {
+        let Self { file, metadata, roots, first } = self;
         let (scan, keep) = (rewrite.scan, rewrite.keep_of(index));
-        file.check()?;
-        let metadata = load(file, None)?;
         let schema = metadata.schema().clone();
         let text_bytes =
             scan.rows(index).filter_map(|row| scan.documents.length(row)).sum::<usize>();
         let groups = 0..metadata.metadata().num_row_groups();
-        let begin = |group| {
-            let is_there = group < metadata.metadata().num_row_groups() && file.is_remote();
-            is_there.then(|| file.fetch(ranges(&metadata, group, |_| true))).transpose()
-        };
-        let mut next = begin(0)?;
+        let mut next = first.lock().unwrap_or_else(PoisonError::into_inner).take();
         let batches = groups.map(|group| {
-            let here = std::mem::replace(&mut next, begin(group + 1)?);
-            let rows = rows_of_bytes(text_bytes, keep.len()).min(batch_rows(&metadata, group));
+            let here = std::mem::replace(&mut next, self.fetch(group + 1)?);
+            let rows = rows_of_bytes(text_bytes, keep.len()).min(batch_rows(metadata, group));
             let handle = here.map_or_else(|| file.open(), Fetched::open)?;
             let metadata = metadata.clone();
             // One reader a row group: a batch over several would merge their dictionaries, which
             // may have more values together than the keys can count.
             guarded(file, || {
                 let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(handle, metadata);
-                Ok(builder.with_row_groups(vec![group]).with_batch_size(rows).build()?)
+                let mask = ProjectionMask::roots(builder.parquet_schema(), roots.iter().copied());
+                let builder = builder.with_row_groups(vec![group]).with_projection(mask);
+                Ok(builder.with_batch_size(rows).build()?)
             })
         });
         rewrite.write_survivors(index, file, &schema, all_batches(file, batches))
-    })
+    }
 }
 
 /// The schema of a file, and its first rows.
@@ -342,9 +392,13 @@ fn as_views(
     column: &str,
 ) -> Result<ArrowReaderMetadata> {
     read_as(file, metadata, |_, field| {
-        let is_string = matches!(field.data_type(), DataType::Utf8 | DataType::LargeUtf8);
-        (is_string && field.name() == column).then_some(DataType::Utf8View)
+        let is_wanted = is_string(field.data_type()) && field.name() == column;
+        is_wanted.then_some(DataType::Utf8View)
     })
+}
+
+fn is_string(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
 }
 
 /// The metadata to read columns as other types: what `choose` gives for a top-level column, by its

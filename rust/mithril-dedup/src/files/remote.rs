@@ -152,10 +152,11 @@ impl Object {
         self.etag.as_deref().unwrap_or_default()
     }
 
-    /// Whether it is still what it was.
-    pub(super) fn is_unchanged(&self) -> Result<bool> {
-        let now = self.bucket.find(&self.key)?;
-        Ok(now.is_some_and(|now| (now.size, now.etag) == (self.size, self.etag.clone())))
+    /// Begins to look what has become of it.
+    pub(super) fn look(self: &Arc<Self>) -> Look {
+        let object = Arc::clone(self);
+        let task = spawn(async move { object.bucket.store.head(&object.key).await });
+        Look { object: Arc::clone(self), task: Task(task) }
     }
 
     /// Begins to read some ranges.
@@ -204,6 +205,24 @@ impl<T> Drop for Task<T> {
 }
 
 pub(super) type Answer<T> = std::result::Result<T, StorageError>;
+
+/// What an object is now, on its way.
+pub(super) struct Look {
+    object: Arc<Object>,
+    task: Task<ObjectMeta>,
+}
+
+impl Look {
+    /// Whether it is still what it was.
+    pub(super) fn finish(self) -> Result<bool> {
+        let Self { object, task } = self;
+        match task.wait(&object.bucket) {
+            Ok(now) => Ok((now.size, now.etag) == (object.size, object.etag.clone())),
+            Err(StorageError::NotFound(_)) => Ok(false),
+            Err(error) => Err(DedupError::read(&object.url(), error)),
+        }
+    }
+}
 
 /// Ranges of an object that are on their way.
 pub(super) struct Fetch {

@@ -1,7 +1,7 @@
 //! The second pass: what to read again, what stays of it, and where it goes.
 
 use super::input::{Format, Inputs};
-use super::input_file::InputFile;
+use super::input_file::{InputFile, check_all};
 use super::output::OutputFolder;
 use super::scan::Scan;
 use super::{OutputFormat, jsonl, parquet, tables, text, webdataset};
@@ -11,6 +11,8 @@ use crate::error::{DedupError, Result};
 use arrow::array::{BooleanArray, LargeStringArray, RecordBatch};
 use arrow::compute::{CastOptions, cast_with_options, filter_record_batch};
 use arrow::datatypes::SchemaRef;
+use std::ops::Range;
+use std::sync::Arc;
 
 /// What every writer of surviving rows needs.
 #[derive(Clone, Copy)]
@@ -37,6 +39,7 @@ impl<'a> Rewrite<'a> {
             Format::Arrow | Format::Csv => tables::rewrite(self)?,
             Format::Webdataset => webdataset::rewrite(self)?,
         }
+        check_all(self.files())?;
         Ok(parts)
     }
 
@@ -58,14 +61,18 @@ impl<'a> Rewrite<'a> {
         batches: impl Iterator<Item = Result<RecordBatch>>,
     ) -> Result<()> {
         let mut row = self.scan.rows(index).start;
-        let batches = batches.map(|batch| {
-            self.control.check()?;
-            let batch = self.without_repeats(file, row, batch?)?;
-            row += batch.num_rows();
-            Ok(batch)
+        let batches = batches.filter_map(|batch| {
+            let batch = batch.and_then(|batch| {
+                let rows = row..row + batch.num_rows();
+                row = rows.end;
+                if rows.end > self.scan.rows(index).end {
+                    return Err(DedupError::InputChanged { file: file.path.clone() });
+                }
+                self.survivors(file, schema, rows, batch)
+            });
+            batch.transpose()
         });
-        self.write_part(index, schema, survivors(file, batches, self.keep_of(index)))?;
-        file.check()?;
+        self.write_part(index, schema, batches)?;
         self.control.advance(1)
     }
 
@@ -88,53 +95,44 @@ impl<'a> Rewrite<'a> {
         }
     }
 
-    /// A batch that begins at `row`, without what was removed within its texts.
-    fn without_repeats(
+    /// The rows of a batch that stay, without what was removed within their texts; nothing if none does. A batch
+    /// without the text column gets it from the first pass.
+    fn survivors(
         &self,
         file: &InputFile,
-        row: usize,
+        schema: &SchemaRef,
+        rows: Range<usize>,
         batch: RecordBatch,
-    ) -> Result<RecordBatch> {
-        let rows = row..row + batch.num_rows();
-        if self.outcome.repeats_of(rows.clone()).is_empty() {
-            return Ok(batch);
-        }
+    ) -> Result<Option<RecordBatch>> {
+        self.control.check()?;
         let changed = || DedupError::InputChanged { file: file.path.clone() };
-        let schema = batch.schema();
+        let keep = self.outcome.keep.get(rows.clone()).ok_or_else(changed)?;
+        if !keep.contains(&true) {
+            return Ok(None);
+        }
+        let batch = if keep.contains(&false) {
+            filter_record_batch(&batch, &BooleanArray::from(keep.to_vec()))?
+        } else {
+            batch
+        };
+        let lacks_texts = batch.num_columns() < schema.fields().len();
+        if !lacks_texts && self.outcome.repeats_of(rows.clone()).is_empty() {
+            return Ok(Some(batch));
+        }
         let (at, field) = schema.column_with_name(self.text_column).ok_or_else(changed)?;
-        let (_, mut columns, _) = batch.into_parts();
-        let column = columns.get_mut(at).ok_or_else(changed)?;
+        let kept = rows.zip(keep).filter_map(|(row, keep)| keep.then_some(row));
         let texts: LargeStringArray =
-            rows.map(|row| self.outcome.text(&self.scan.documents, row)).collect();
+            kept.map(|row| self.outcome.text(&self.scan.documents, row)).collect();
         // A dictionary may have too few keys for texts that were the same and are not now.
         let options = CastOptions { safe: false, ..CastOptions::default() };
-        *column = cast_with_options(&texts, field.data_type(), &options)
+        let texts = cast_with_options(&texts, field.data_type(), &options)
             .map_err(|error| DedupError::write(&file.path, error))?;
-        Ok(RecordBatch::try_new(schema, columns)?)
-    }
-}
-
-/// The rows of each batch that stay; batches of which none does are left out.
-fn survivors<'a>(
-    file: &'a InputFile,
-    mut batches: impl Iterator<Item = Result<RecordBatch>> + 'a,
-    keep: &'a [bool],
-) -> impl Iterator<Item = Result<RecordBatch>> + 'a {
-    let mut rest = keep;
-    let mut next_kept = move || -> Result<Option<RecordBatch>> {
-        while let Some(batch) = batches.next().transpose()? {
-            let changed = || DedupError::InputChanged { file: file.path.clone() };
-            let (mask, after) = rest.split_at_checked(batch.num_rows()).ok_or_else(changed)?;
-            rest = after;
-            if mask.iter().all(|&keep| keep) {
-                return Ok(Some(batch));
-            }
-            if mask.contains(&true) {
-                let mask = BooleanArray::from(mask.to_vec());
-                return Ok(Some(filter_record_batch(&batch, &mask)?));
-            }
+        let (_, mut columns, _) = batch.into_parts();
+        if lacks_texts {
+            columns.insert(at, texts);
+        } else if let Some(column) = columns.get_mut(at) {
+            *column = texts;
         }
-        Ok(None)
-    };
-    std::iter::from_fn(move || next_kept().transpose())
+        Ok(Some(RecordBatch::try_new(Arc::clone(schema), columns)?))
+    }
 }

@@ -7,6 +7,7 @@ use crate::resume::arrays;
 use arrow::array::{Array, ArrayRef, RecordBatch, new_empty_array};
 use arrow::compute::{CastOptions, cast_with_options, concat};
 use arrow::datatypes::DataType;
+use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 use serde::{Deserialize, Serialize};
 
 /// The columns that the first pass reads.
@@ -26,6 +27,8 @@ pub(super) struct Scan {
     pub(super) id: Option<ArrayRef>,
     /// The column that `keep` compares by, when one was asked for.
     pub(super) by: Option<ArrayRef>,
+    /// What the footers of Parquet files in a bucket say, unless it is too much.
+    pub(super) footers: Vec<ArrowReaderMetadata>,
     /// The first row of each file, and the number of all rows at the end.
     pub(super) starts: Vec<usize>,
 }
@@ -85,7 +88,7 @@ impl Scan {
         let (documents, spooled) = sink.finish(texts)?;
         let id = concat_column(columns.id.unwrap_or_default(), &ids)?;
         let by = concat_column(columns.by.unwrap_or_default(), &bys)?;
-        Ok(Self { documents, spooled, id, by, starts })
+        Ok(Self { documents, spooled, id, by, footers: Vec::new(), starts })
     }
 
     /// The rows of one file.

@@ -62,7 +62,8 @@ pub(super) fn scan(
         }
     };
     let (id, by) = (column(columns.id), column(columns.by));
-    Ok(Scan { documents, spooled, id, by, starts: (0..=files.len()).collect() })
+    let starts = (0..=files.len()).collect();
+    Ok(Scan { documents, spooled, id, by, footers: Vec::new(), starts })
 }
 
 fn read_all(files: &[InputFile], sink: &Sink, control: Control) -> Result<Texts> {
