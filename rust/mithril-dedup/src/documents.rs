@@ -250,6 +250,17 @@ impl Documents {
         }
     }
 
+    /// The bytes of memory that the texts take.
+    pub(crate) fn memory(&self) -> u64 {
+        let of = |chunk: &Chunk| match chunk {
+            Chunk::Utf8(array) => array.get_array_memory_size(),
+            Chunk::LargeUtf8(array) => array.get_array_memory_size(),
+            Chunk::Utf8View(array) => array.get_array_memory_size(),
+            Chunk::Null | Chunk::Spooled(_) => 0,
+        };
+        self.chunks.iter().map(|chunk| of(chunk) as u64).sum()
+    }
+
     /// The chunk of a row, and its place there.
     fn chunk(&self, row: usize) -> Option<(&Chunk, usize)> {
         let index = self.starts.partition_point(|&start| start <= row).checked_sub(1)?;

@@ -24,7 +24,6 @@ use crate::spill::Spill;
 use arrow::array::RecordBatch;
 use arrow::json::writer::{LineDelimited, WriterBuilder};
 use mithril_core::ProgressReporter;
-use rayon::prelude::*;
 use serde_json::Value;
 use std::io::Write;
 use std::path::Path;
@@ -66,7 +65,7 @@ pub(super) fn rewrite(rewrite: Rewrite) -> Result<()> {
         OutputFormat::Jsonl | OutputFormat::Webdataset => None,
         OutputFormat::Parquet => Some(convert::infer_schema(rewrite.files(), survivors)?),
     };
-    rewrite.files().par_iter().enumerate().try_for_each(|(index, file)| {
+    rewrite.each_file(|index, file| {
         let mut lines = survivors(index, file)?;
         if let Some(schema) = &schema {
             rewrite.write_part(index, schema, convert::batches(lines, schema)?)?;

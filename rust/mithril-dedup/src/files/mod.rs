@@ -285,6 +285,7 @@ fn work(
             format: output_format,
             folder,
             control,
+            memory: spill.memory().saturating_sub(scan.documents.memory()),
         };
         let parts = rewrite.run()?;
         let tables = table::Rows { inputs: &inputs, scan: &scan, references: &references };

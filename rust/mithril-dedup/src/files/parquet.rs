@@ -24,7 +24,6 @@ use parquet::arrow::arrow_writer::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::{KeyValue, RowGroupMetaData};
 use parquet::file::properties::WriterProperties;
-use rayon::prelude::*;
 use std::fs::File;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -33,12 +32,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// The size of a batch in memory that is aimed at: little beside what a run may take, and far from the 2 GiB that a
 /// string array can hold.
-const BATCH_BYTES: usize = 16 << 20;
+const BATCH_BYTES: usize = 4 << 20;
 const BATCH_ROWS: usize = 8192;
 /// What is read of the end of an object to have its footer.
 const FOOTER: u64 = 64 << 10;
 /// Small enough that readers can hold a row group, large enough to compress well.
 const ROW_GROUP_BYTES: usize = 64 << 20;
+/// What a writer takes: a row group, and what becomes of a batch on its way there.
+pub(super) const WRITER_BYTES: u64 = (ROW_GROUP_BYTES + 4 * BATCH_BYTES) as u64;
+/// Most writers look after so many rows whether a page is full; they aim at pages of a MiB.
+const PAGE_ROWS: u64 = 1024;
+const PAGE_BYTES: u64 = 1 << 20;
+/// What a page is not to have for it to be read once more.
+const LARGE_PAGE: u64 = 8 << 20;
 
 /// Reads the columns that decide, row groups in parallel.
 pub(super) fn scan(
@@ -52,7 +58,7 @@ pub(super) fn scan(
     let metadata: Vec<_> = metadata
         .map(|(file, footer)| as_views(file, footer, columns.text))
         .collect::<Result<_>>()?;
-    let (mut groups, mut text_bytes) = (Vec::new(), 0);
+    let (mut groups, mut text_bytes, mut page) = (Vec::new(), 0, 0);
     let mut lengths = Vec::with_capacity(files.len());
     for (file, metadata) in files.iter().zip(&metadata) {
         let indices = find_columns(file, metadata.schema(), columns)?;
@@ -62,6 +68,7 @@ pub(super) fn scan(
             let bytes = u64::try_from(contents.compressed_size()).unwrap_or(0);
             let text = indices[0].and_then(|root| text_size(metadata, contents, root));
             text_bytes += text.unwrap_or(bytes);
+            page = page.max(page_bytes(contents));
             let number = groups.len();
             groups.push(RowGroup { file, metadata, number, group, indices, first_row, bytes });
             first_row += rows;
@@ -93,20 +100,27 @@ pub(super) fn scan(
     let scan = Scan::of_chunks(read, starts(lengths), columns, sink)?;
     let held: usize = footers.iter().map(|footer| footer.metadata().memory_size()).sum();
     let is_held = files.iter().any(InputFile::is_remote) && held as u64 <= spill.memory() / 16;
-    Ok(Scan { footers: if is_held { footers } else { Vec::new() }, ..scan })
+    let footers = if is_held { footers } else { Vec::new() };
+    Ok(Scan { footers, page, ..scan })
 }
 
 /// Writes the rows of each file that stay, as they came, files in parallel.
 pub(super) fn rewrite(rewrite: Rewrite) -> Result<()> {
     let files: Vec<_> = rewrite.files().iter().map(|_| OnceCell::new()).collect();
-    files.par_iter().enumerate().try_for_each(|(index, cell)| {
-        let second = cell.get_or_try_init(|| SecondPass::begin(rewrite, index))?;
+    let begin = |index: usize| {
+        let place = rewrite.files().get(index).zip(files.get(index));
+        let begun = place
+            .map(|(file, cell)| cell.get_or_try_init(|| SecondPass::begin(rewrite, index, file)));
+        begun.transpose()
+    };
+    rewrite.each_file(|index, _| {
+        let second = begin(index)?;
         // What comes next is asked for while this is written.
-        let next = files.get(index + 1).filter(|_| rewrite.scan.footers.len() > index + 1);
-        if let Some(next) = next {
-            next.get_or_try_init(|| SecondPass::begin(rewrite, index + 1))?;
+        let next = index + rayon::current_num_threads();
+        if next < rewrite.scan.footers.len() {
+            begin(next)?;
         }
-        second.write(rewrite, index)
+        second.map_or(Ok(()), |second| second.write(rewrite, index))
     })
 }
 
@@ -121,15 +135,15 @@ struct SecondPass<'a> {
 }
 
 impl<'a> SecondPass<'a> {
-    fn begin(rewrite: Rewrite<'a>, index: usize) -> Result<Self> {
-        let missing = || DedupError::InvalidArgument(format!("there is no file {index}"));
-        let file = rewrite.files().get(index).ok_or_else(missing)?;
+    fn begin(rewrite: Rewrite<'a>, index: usize, file: &'a InputFile) -> Result<Self> {
         let metadata = match rewrite.scan.footers.get(index) {
             Some(footer) => footer.clone(),
             None => load(file, None)?,
         };
-        // Texts are at hand: in memory, or in a temporary file, which is nearer than a bucket.
-        let is_near = rewrite.scan.spooled.is_none() || file.is_remote();
+        // Texts are at hand: in memory, or in a temporary file, which is nearer than a bucket, and read in smaller
+        // pieces than large pages.
+        let scan = rewrite.scan;
+        let is_near = scan.spooled.is_none() || file.is_remote() || scan.page > LARGE_PAGE;
         let at_hand = metadata.schema().column_with_name(rewrite.text_column);
         let at_hand = at_hand.filter(|(_, field)| is_near && is_string(field.data_type()));
         let at_hand = at_hand.map(|(root, _)| root);
@@ -449,6 +463,16 @@ fn text_size(metadata: &ArrowReaderMetadata, group: &RowGroupMetaData, root: usi
     let schema = metadata.parquet_schema();
     let leaf = (0..group.num_columns()).find(|&leaf| schema.get_column_root_idx(leaf) == root)?;
     u64::try_from(group.column(leaf).uncompressed_size()).ok()
+}
+
+/// The bytes that the largest page of a row group may have.
+fn page_bytes(group: &RowGroupMetaData) -> u64 {
+    let rows = u64::try_from(group.num_rows()).unwrap_or(0).max(1);
+    let pages = group.columns().iter().map(|column| {
+        let bytes = u64::try_from(column.uncompressed_size()).unwrap_or(0);
+        bytes.min(PAGE_BYTES.max(bytes / rows * PAGE_ROWS))
+    });
+    pages.max().unwrap_or(0)
 }
 
 /// How many rows of a row group make a batch of a reasonable size.

@@ -11,8 +11,15 @@ use crate::error::{DedupError, Result};
 use arrow::array::{BooleanArray, LargeStringArray, RecordBatch};
 use arrow::compute::{CastOptions, cast_with_options, filter_record_batch};
 use arrow::datatypes::SchemaRef;
+use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+/// What writers may take beside the memory of the run.
+const WRITERS_BYTES: u64 = 160 << 20;
+/// How often a page is in memory: as it is read, as a batch, and as what stays of that.
+const PAGES: u64 = 3;
 
 /// What every writer of surviving rows needs.
 #[derive(Clone, Copy)]
@@ -25,6 +32,8 @@ pub(super) struct Rewrite<'a> {
     pub(super) format: OutputFormat,
     pub(super) folder: &'a OutputFolder,
     pub(super) control: Control<'a>,
+    /// The bytes of memory that it may take.
+    pub(super) memory: u64,
 }
 
 impl<'a> Rewrite<'a> {
@@ -45,6 +54,28 @@ impl<'a> Rewrite<'a> {
 
     pub(super) fn files(&self) -> &'a [InputFile] {
         &self.inputs.files
+    }
+
+    /// Works on files, with their numbers, as many at a time as their writers have memory for.
+    pub(super) fn each_file(
+        &self,
+        work: impl Fn(usize, &'a InputFile) -> Result<()> + Sync,
+    ) -> Result<()> {
+        let writer = match self.format {
+            OutputFormat::Parquet => parquet::WRITER_BYTES,
+            OutputFormat::Jsonl | OutputFormat::Webdataset => 0,
+        };
+        let each = writer.saturating_add(self.scan.page.saturating_mul(PAGES));
+        let most = self.memory.saturating_add(WRITERS_BYTES) / each.max(1);
+        let together = most.clamp(1, rayon::current_num_threads() as u64);
+        let (next, files) = (AtomicUsize::new(0), self.files());
+        (0..together).into_par_iter().try_for_each(|_| {
+            loop {
+                let index = next.fetch_add(1, Relaxed);
+                let Some(file) = files.get(index) else { return Ok(()) };
+                work(index, file).inspect_err(|_| next.store(files.len(), Relaxed))?;
+            }
+        })
     }
 
     /// For each row of a file whether it stays.

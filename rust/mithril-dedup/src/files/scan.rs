@@ -29,6 +29,8 @@ pub(super) struct Scan {
     pub(super) by: Option<ArrayRef>,
     /// What the footers of Parquet files in a bucket say, unless it is too much.
     pub(super) footers: Vec<ArrowReaderMetadata>,
+    /// The bytes that a page of a Parquet file may have.
+    pub(super) page: u64,
     /// The first row of each file, and the number of all rows at the end.
     pub(super) starts: Vec<usize>,
 }
@@ -88,7 +90,7 @@ impl Scan {
         let (documents, spooled) = sink.finish(texts)?;
         let id = concat_column(columns.id.unwrap_or_default(), &ids)?;
         let by = concat_column(columns.by.unwrap_or_default(), &bys)?;
-        Ok(Self { documents, spooled, id, by, footers: Vec::new(), starts })
+        Ok(Self { documents, spooled, id, by, footers: Vec::new(), page: 0, starts })
     }
 
     /// The rows of one file.

@@ -125,7 +125,7 @@ pub(super) fn scan(
     let id = columns.id.map(|_| column_of(ids));
     let by = columns.by.map(|_| column_of(bys));
     let (documents, spooled) = sink.finish(texts)?;
-    Ok(Scan { documents, spooled, id, by, footers: Vec::new(), starts })
+    Ok(Scan { documents, spooled, id, by, footers: Vec::new(), page: 0, starts })
 }
 
 /// The values of a column as the narrowest of null, bool, int64, uint64, float64 and string that holds all;

@@ -54,7 +54,7 @@ pub(super) fn scan(
 
 /// Writes the rows of each file that stay, as they came, files in parallel.
 pub(super) fn rewrite(rewrite: Rewrite) -> Result<()> {
-    rewrite.files().par_iter().enumerate().try_for_each(|(index, file)| {
+    rewrite.each_file(|index, file| {
         let (schema, batches) = open(rewrite.inputs.format, file)?;
         rewrite.write_survivors(index, file, &schema, batches)
     })

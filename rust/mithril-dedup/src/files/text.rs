@@ -63,7 +63,7 @@ pub(super) fn scan(
     };
     let (id, by) = (column(columns.id), column(columns.by));
     let starts = (0..=files.len()).collect();
-    Ok(Scan { documents, spooled, id, by, footers: Vec::new(), starts })
+    Ok(Scan { documents, spooled, id, by, footers: Vec::new(), page: 0, starts })
 }
 
 fn read_all(files: &[InputFile], sink: &Sink, control: Control) -> Result<Texts> {

@@ -112,7 +112,7 @@ pub(super) fn rewrite(rewrite: Rewrite) -> Result<()> {
         OutputFormat::Parquet => Some(schema_of(rewrite.files(), quiet.control)?),
         OutputFormat::Jsonl | OutputFormat::Webdataset => None,
     };
-    rewrite.files().par_iter().enumerate().try_for_each(|(index, file)| {
+    rewrite.each_file(|index, file| {
         let mut tar = Tar::open(file, quiet.control)?;
         let mut next = survivors(&mut tar, file, quiet, index)?;
         if let Some(schema) = &schema {
