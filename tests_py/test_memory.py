@@ -69,6 +69,44 @@ def test_the_same_goes_whatever_the_memory(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["64MiB", "8GiB", "in.parquet"]
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"method": "lines", "min_length": 30},
+        {"method": "paragraphs", "min_count": 3, "id_column": "n"},
+        {"method": "lines", "against": True, "within": False, "format": "jsonl"},
+    ],
+)
+@pytest.mark.parametrize("times", [1, 3])
+def test_the_same_lines_go_whatever_the_memory(
+    tmp_path: Path, table: pa.Table, options: dict[str, Any], times: int
+) -> None:
+    # Once it is only what is made of lines that does not fit, three times the texts do not either.
+    lines = [line or "" for line in table["text"].to_pylist()]
+    between = "\n" if options["method"] == "lines" else "\n \n"
+    rows = [between.join(lines[at : at + 10]) for at in range(0, ROWS, 10)]
+    texts = [text if row % 50 else None for row, text in enumerate(rows * times)]
+    texts[7] = texts[6] = texts[8]
+    source = tmp_path / "in.parquet"
+    pq.write_table(pa.table({"text": texts, "n": range(len(texts))}), source, row_group_size=9000)
+    if options.get("against"):
+        pq.write_table(pa.table({"text": lines[::3]}), tmp_path / "others.parquet")
+        options = options | {"against": tmp_path / "others.parquet"}
+    reports = [
+        mithril.dedup_files(source, tmp_path / memory, memory=memory, **options)
+        for memory in ("8GiB", LEAST)
+    ]
+    assert [bool(report.files and report.files.spooled_bytes) for report in reports] == [
+        False,
+        times > 1,
+    ]
+    assert contents(tmp_path / "8GiB") == contents(tmp_path / LEAST)
+    assert reports[0].repeats == reports[1].repeats
+    assert reports[0].repeats
+    assert reports[0].repeats.removed_parts > 1000
+    assert reports[0].removed == reports[1].removed
+
+
 def test_json_lines_that_are_no_unicode_too(tmp_path: Path, table: pa.Table) -> None:
     source = tmp_path / "in.jsonl"
     with source.open("w") as file:
@@ -117,14 +155,15 @@ def test_what_is_more_than_it_seemed_goes_to_files_on_the_way(tmp_path: Path) ->
 
 
 SCRIPT = """
-import pathlib, re, resource, signal, sys
+import json, pathlib, re, resource, signal, sys
 import mithril
-source, output, temporary, limit = sys.argv[1:]
+source, output, temporary, limit, options = sys.argv[1:]
 if int(limit):
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
 try:
-    report = mithril.dedup_files(source, output, memory="64MiB", temp_dir=temporary)
+    options = json.loads(options)
+    report = mithril.dedup_files(source, output, memory="64MiB", temp_dir=temporary, **options)
 except mithril.DedupException as error:
     print(error)
 else:
@@ -135,19 +174,32 @@ else:
 """
 
 
-def script(*arguments: object) -> str:
-    command = [sys.executable, "-c", SCRIPT, *map(str, arguments)]
+def script(*arguments: object, **options: object) -> str:
+    command = [sys.executable, "-c", SCRIPT, *map(str, arguments), json.dumps(options)]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="others count memory in other ways")
-def test_memory_is_kept_and_nothing_is_left(tmp_path: Path, table: pa.Table) -> None:
+@pytest.mark.parametrize(
+    ("together", "options"),
+    [(1, {}), (1, {"method": "lines"}), (5000, {}), (5000, {"method": "lines"})],
+)
+def test_memory_is_kept_and_nothing_is_left(
+    tmp_path: Path, table: pa.Table, together: int, options: dict[str, Any]
+) -> None:
+    # Rows of some 300 bytes, or of a megabyte and more, in pages of many of them.
     texts = table["text"].to_pylist()
     longer = [text and f"{text} {texts[-index - 1]} {index:x}" for index, text in enumerate(texts)]
-    pq.write_table(pa.table({"text": longer + longer[::-1]}), tmp_path / "in.parquet")
+    longer += longer[::-1]
+    texts = (longer[at : at + together] for at in range(0, len(longer), together))
+    rows = [text[0] if together == 1 else "\n".join(filter(None, text)) for text in texts]
+    for file in range(2):
+        half = pa.table({"text": rows[file::2]})
+        pq.write_table(half, tmp_path / f"{file}.parquet", row_group_size=20_000 // together * 40)
     temporary = tmp_path / "temporary"
     temporary.mkdir()
-    most, spooled = script(tmp_path / "in.parquet", tmp_path / "out", temporary, 0).split()
+    source = tmp_path / "*.parquet"
+    most, spooled = script(source, tmp_path / "out", temporary, 0, **options).split()
     assert int(spooled) > 60 << 20
     assert int(most) < bytes_of(LEAST) + bytes_of("256MiB")
     assert os.listdir(temporary) == []  # noqa: PTH208

@@ -9,7 +9,7 @@ use crate::error::{DedupError, Result};
 use crate::exact::{self, ExactCopies};
 use crate::keep;
 use crate::options::{Cluster, DedupOptions, Keep, Method, Verify};
-use crate::repeats::{self, Repeat, Unit};
+use crate::repeats::{self, Repeat, Spooled, Unit};
 use crate::report::{Clusters, Report, Seconds};
 use crate::select::{self, Removal, Rule};
 use crate::sketch::{Signatures, Sketches};
@@ -92,6 +92,8 @@ pub struct Deduplication {
     pub duplicates: Vec<Duplicate>,
     /// What these two methods have removed within rows, ascending by row and part.
     pub repeats: Vec<Repeat>,
+    /// The same, in a temporary file.
+    pub(crate) spooled: Option<Arc<Spooled>>,
     /// The account of the run.
     pub report: Report,
 }
@@ -338,7 +340,7 @@ impl Deduplicator {
     ) -> Result<Deduplication> {
         self.check(by)?;
         let start = Instant::now();
-        let found = repeats::find(documents, unit, &self.options, control)?;
+        let found = repeats::find(documents, unit, &self.options, self.spill.as_ref(), control)?;
         let taken = start.elapsed().as_secs_f64();
         let mut report = self.report(documents, &[], &self.options);
         let removed = found.emptied.len() as u64;
@@ -348,7 +350,8 @@ impl Deduplicator {
         report.repeats = Some(found.account);
         report.seconds = Seconds { matching: taken, total: taken, ..Seconds::default() };
         let keep = mask(documents, found.emptied);
-        Ok(Deduplication { keep, duplicates: Vec::new(), repeats: found.removed, report })
+        let spooled = found.spooled.map(Arc::new);
+        Ok(Deduplication { keep, duplicates: Vec::new(), repeats: found.removed, spooled, report })
     }
 
     fn choose(
@@ -399,7 +402,7 @@ impl Deduplicator {
             total: seconds.total + start.elapsed().as_secs_f64(),
             ..*seconds
         };
-        Ok(Deduplication { keep, duplicates, repeats: Vec::new(), report })
+        Ok(Deduplication { keep, duplicates, repeats: Vec::new(), spooled: None, report })
     }
 
     fn report(

@@ -242,6 +242,19 @@ impl Documents {
         }
     }
 
+    /// As [`part`](Self::part), for many places: of a text in a temporary file by way of a buffer.
+    pub(crate) fn part_by<'b>(
+        &'b self,
+        row: usize,
+        bytes: Range<usize>,
+        buffer: &'b mut Vec<u8>,
+    ) -> Option<&'b str> {
+        match self.chunk(row) {
+            Some((Chunk::Spooled(texts), at)) => texts.part_by(at, bytes, buffer),
+            _ => self.text(row)?.get(bytes),
+        }
+    }
+
     /// The length of a text in bytes, without looking at it, unless it is null.
     pub(crate) fn length(&self, row: usize) -> Option<usize> {
         match self.chunk(row) {

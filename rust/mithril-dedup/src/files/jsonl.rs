@@ -195,8 +195,9 @@ impl<'a> Survivors<'a> {
             }
             let changed = || DedupError::InputChanged { file: self.file.path.clone() };
             let line = self.lines.next()?.ok_or_else(changed)?;
-            let text = scan.documents.text(row).and_then(|text| outcome.edited(row, text));
-            let Some(text) = text else { return Ok(Some(line)) };
+            let text =
+                scan.documents.text(row).map(|text| outcome.edited(row, text)).transpose()?;
+            let Some(text) = text.flatten() else { return Ok(Some(line)) };
             self.edited = record::with_text(line.text, text_column, &text).ok_or_else(changed)?;
             return Ok(Some(line.with_text(&self.edited)));
         }

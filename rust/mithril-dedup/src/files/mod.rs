@@ -39,6 +39,7 @@ use crate::control::Control;
 use crate::deduplicator::Deduplicator;
 use crate::error::{DedupError, Result};
 use crate::options::{DedupOptions, Keep};
+use crate::repeats::{self, Unit};
 use crate::report::{Files, Report};
 use crate::resume::Resume;
 use crate::spill::{LEAST_MEMORY, Spill, of_the_machine};
@@ -256,7 +257,10 @@ fn work(
     })?;
     folder.check_apart(references.paths())?;
     let spooled = [references.spooled(), scan.spooled].into_iter().flatten().reduce(|a, b| a + b);
-    deduplicator.set_spill(spooled.is_some().then(|| spill.clone()));
+    // What is made of lines takes more than they do.
+    let of_lines = scan.documents.memory().saturating_mul(repeats::TIMES_TEXT);
+    let is_much = Unit::of(options.dedup.method).is_some() && of_lines > spill.memory();
+    deduplicator.set_spill((spooled.is_some() || is_much).then(|| spill.clone()));
     if !options.dedup.within && references.are_none() {
         return Err(DedupError::InvalidArgument(
             "without within, rows are compared with those of against alone, and there are none"

@@ -147,13 +147,13 @@ impl<'a> Rewrite<'a> {
             batch
         };
         let lacks_texts = batch.num_columns() < schema.fields().len();
-        if !lacks_texts && self.outcome.repeats_of(rows.clone()).is_empty() {
+        if !lacks_texts && !self.outcome.has_repeats(rows.clone())? {
             return Ok(Some(batch));
         }
         let (at, field) = schema.column_with_name(self.text_column).ok_or_else(changed)?;
         let kept = rows.zip(keep).filter_map(|(row, keep)| keep.then_some(row));
-        let texts: LargeStringArray =
-            kept.map(|row| self.outcome.text(&self.scan.documents, row)).collect();
+        let texts = kept.map(|row| self.outcome.left_of(&self.scan.documents, row, row));
+        let texts: LargeStringArray = texts.collect::<Result<_>>()?;
         // A dictionary may have too few keys for texts that were the same and are not now.
         let options = CastOptions { safe: false, ..CastOptions::default() };
         let texts = cast_with_options(&texts, field.data_type(), &options)

@@ -63,7 +63,8 @@ fn write_repeats(rows: Rows, outcome: &Deduplication, folder: &OutputFolder) -> 
         Field::new("count", DataType::Int64, false),
         Field::new("text", DataType::LargeUtf8, false),
     ]);
-    let batches = outcome.repeats.chunks(BATCH_ROWS).map(|repeats| {
+    let batches = outcome.repeats_in_turn(BATCH_ROWS).map(|repeats| {
+        let repeats = &*repeats?;
         let removed: Vec<(bool, u64)> = repeats.iter().map(|one| (false, one.row)).collect();
         let kept: Vec<(bool, u64)> =
             repeats.iter().map(|one| (one.against, one.kept_row)).collect();

@@ -103,8 +103,9 @@ pub(super) fn rewrite(rewrite: Rewrite) -> Result<()> {
     let batches = chunks(&kept, |(_, file)| file.size).into_iter().map(|kept| {
         rewrite.control.check()?;
         let documents = &rewrite.scan.documents;
-        let texts =
-            kept.iter().map(|&(row, _)| rewrite.outcome.text(documents, row).unwrap_or_default());
+        let text = |&(row, _): &(usize, _)| rewrite.outcome.left_of(documents, row, row);
+        let texts = kept.iter().map(text).collect::<Result<Vec<_>>>()?;
+        let texts = texts.into_iter().map(Option::unwrap_or_default);
         let texts = LargeStringArray::from_iter_values(texts);
         let paths = paths(kept.iter().map(|&(_, file)| file));
         Ok(RecordBatch::try_new(schema.clone(), vec![Arc::new(paths), Arc::new(texts)])?)

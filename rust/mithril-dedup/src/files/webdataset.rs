@@ -155,8 +155,9 @@ fn survivors<'t>(
             if !keep {
                 continue;
             }
-            let text = scan.documents.text(row).and_then(|text| outcome.edited(row, text));
-            if let Some(text) = text {
+            let text =
+                scan.documents.text(row).map(|text| outcome.edited(row, text)).transpose()?;
+            if let Some(text) = text.flatten() {
                 sample.set_text(text_column, &text).ok_or_else(changed)?;
             }
             return Ok(Some(sample));

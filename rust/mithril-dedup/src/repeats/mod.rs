@@ -6,17 +6,20 @@
 
 mod outcome;
 mod parts;
+mod spooled;
 
 use crate::control::Control;
 use crate::documents::Documents;
 use crate::error::Result;
 use crate::hash_keys::BuildAsItIs;
 use crate::options::DedupOptions;
+use crate::spill::Spill;
 pub(crate) use outcome::{integers, removed_texts};
 use parts::Part;
 pub(crate) use parts::Unit;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+pub(crate) use spooled::Spooled;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -24,6 +27,8 @@ use xxhash_rust::xxh3::xxh3_128;
 
 /// Tables that are filled in parallel, chosen by the upper bits of a hash.
 const TABLES: usize = 64;
+/// What texts and all that is made of their parts take in memory, in times of what the texts do.
+pub(crate) const TIMES_TEXT: u64 = 5;
 /// Texts between two fillings of the tables.
 const BLOCK: usize = 1 << 16;
 const CHUNK: usize = 256;
@@ -65,11 +70,37 @@ pub struct Repeats {
 /// What was found to repeat.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
-    /// Ascending by row and part.
+    /// Ascending by row and part; none if they are in a temporary file.
     pub(crate) removed: Vec<Repeat>,
+    pub(crate) spooled: Option<Spooled>,
     /// The rows of which nothing is left, ascending.
     pub(crate) emptied: Vec<u64>,
     pub(crate) account: Repeats,
+}
+
+impl Found {
+    /// Takes what goes from the next row.
+    fn extend(&mut self, row: Option<RowRepeats>) {
+        let Some(row) = row else { return };
+        match row.removed.first() {
+            Some(first) if row.emptied => self.emptied.push(first.row),
+            _ => self.account.changed += 1,
+        }
+        self.account.removed_parts += row.removed.len() as u64;
+        self.account.removed_bytes +=
+            row.removed.iter().map(|repeat| repeat.bytes.len() as u64).sum::<u64>();
+        self.removed.extend(row.removed);
+    }
+}
+
+impl Repeats {
+    fn add(&mut self, other: Self) {
+        self.parts += other.parts;
+        self.distinct += other.distinct;
+        self.removed_parts += other.removed_parts;
+        self.removed_bytes += other.removed_bytes;
+        self.changed += other.changed;
+    }
 }
 
 /// Where a part has come first, and how often it came.
@@ -84,41 +115,54 @@ struct First {
 
 type Table = HashMap<u128, First, BuildAsItIs>;
 
-/// Finds the parts that occur at least `min_count` times, and all but the first of each of them.
+impl First {
+    /// Counts another of the same, which may come before.
+    fn meet(&mut self, other: Self) {
+        let count = self.count.saturating_add(other.count);
+        if (other.row, other.number) < (self.row, self.number) {
+            *self = other;
+        }
+        self.count = count;
+    }
+}
+
+/// Finds the parts that occur at least `min_count` times, and all but the first of each of them; by temporary files if
+/// there are some.
 pub(crate) fn find(
     documents: &Documents,
     unit: Unit,
     options: &DedupOptions,
+    spill: Option<&Spill>,
     control: Control,
 ) -> Result<Found> {
+    if let Some(spill) = spill {
+        return spooled::find(documents, unit, options, spill, control);
+    }
     let texts = Texts { documents, unit, options };
     let tables = texts.count(control)?;
     let references = documents.references();
     control.begin("matching", (documents.len() - references) as u64);
     let rows: Vec<usize> = (references..documents.len()).collect();
-    let found: Vec<Vec<RowRepeats>> = rows
+    let found: Vec<Found> = rows
         .par_chunks(CHUNK)
         .map(|rows| {
-            let repeats = rows.iter().filter_map(|&row| texts.repeats(row, &tables)).collect();
+            let mut found = Found::default();
+            for &row in rows {
+                found.extend(texts.repeats_in(row, &tables));
+            }
             control.advance(rows.len() as u64)?;
-            Ok(repeats)
+            Ok(found)
         })
         .collect::<Result<_>>()?;
-
-    let distinct = tables.iter().map(|table| table.len() as u64).sum();
-    let parts =
+    let mut all = Found::default();
+    all.account.distinct = tables.iter().map(|table| table.len() as u64).sum();
+    all.account.parts =
         tables.iter().flat_map(|table| table.values()).map(|first| u64::from(first.count)).sum();
-    let mut all =
-        Found { account: Repeats { parts, distinct, ..Repeats::default() }, ..Found::default() };
-    for row in found.into_iter().flatten() {
-        match row.removed.first() {
-            Some(first) if row.emptied => all.emptied.push(first.row),
-            _ => all.account.changed += 1,
-        }
-        all.removed.extend(row.removed);
+    for found in found {
+        all.removed.extend(found.removed);
+        all.emptied.extend(found.emptied);
+        all.account.add(found.account);
     }
-    all.account.removed_parts = all.removed.len() as u64;
-    all.account.removed_bytes = all.removed.iter().map(|repeat| repeat.bytes.len() as u64).sum();
     Ok(all)
 }
 
@@ -143,7 +187,7 @@ impl<'a> Texts<'a> {
     }
 
     /// What a part is compared by, if it is long enough to be.
-    fn prepared(self, content: &'a str) -> Option<Cow<'a, str>> {
+    fn prepared<'c>(&self, content: &'c str) -> Option<Cow<'c, str>> {
         if content.is_empty() {
             return None;
         }
@@ -171,10 +215,7 @@ impl<'a> Texts<'a> {
                 .collect::<Result<_>>()?;
             tables.par_iter_mut().enumerate().for_each(|(at, table)| {
                 for &(hash, first) in hashed.iter().filter_map(|chunk| chunk.get(at)).flatten() {
-                    table
-                        .entry(hash)
-                        .and_modify(|known| known.count = known.count.saturating_add(1))
-                        .or_insert(first);
+                    table.entry(hash).and_modify(|known| known.meet(first)).or_insert(first);
                 }
             });
         }
@@ -185,60 +226,84 @@ impl<'a> Texts<'a> {
     fn hash(self, rows: &[usize]) -> Vec<Vec<(u128, First)>> {
         let mut hashed = vec![Vec::new(); TABLES];
         for &row in rows {
-            let Some(text) = self.text(row) else { continue };
-            for Part { number, content, .. } in self.unit.cut(text) {
-                let (start, length) = (content.start as u64, content.len() as u64);
-                let Some(prepared) = text.get(content).and_then(|part| self.prepared(part)) else {
-                    continue;
-                };
-                let hash = xxh3_128(prepared.as_bytes());
-                let first = First { count: 1, row: row as u32, number, start, length };
+            self.each_part(row, |hash, first| {
                 if let Some(table) = hashed.get_mut(table_of(hash)) {
                     table.push((hash, first));
                 }
-            }
+            });
         }
         hashed
     }
 
-    /// What goes from a row.
-    fn repeats(self, row: usize, tables: &[Table]) -> Option<RowRepeats> {
+    /// The parts of a text that are long enough to be compared.
+    fn each_part(self, row: usize, mut take: impl FnMut(u128, First)) {
+        let Some(text) = self.text(row) else { return };
+        for Part { number, content, .. } in self.unit.cut(text) {
+            let (start, length) = (content.start as u64, content.len() as u64);
+            if let Some(prepared) = text.get(content).and_then(|part| self.prepared(part)) {
+                let first = First { count: 1, row: row as u32, number, start, length };
+                take(xxh3_128(prepared.as_bytes()), first);
+            }
+        }
+    }
+
+    /// What goes from a row, by tables of all parts.
+    fn repeats_in(self, row: usize, tables: &[Table]) -> Option<RowRepeats> {
+        let mut buffer = Vec::new();
+        self.repeats(row, |part, content| {
+            let hash = xxh3_128(self.prepared(content)?.as_bytes());
+            let first = tables.get(table_of(hash))?.get(&hash)?;
+            let goes = self.goes(row, part.number, first);
+            (goes && self.is_same(first, content, &mut buffer)).then_some(*first)
+        })
+    }
+
+    /// What goes from a row: the parts for which there is one that stays.
+    fn repeats(
+        self,
+        row: usize,
+        mut find: impl FnMut(&Part, &'a str) -> Option<First>,
+    ) -> Option<RowRepeats> {
         let text = self.text(row)?;
         let references = self.documents.references();
         let (mut removed, mut left) = (Vec::new(), 0);
         for part in self.unit.cut(text) {
-            let content = text.get(part.content)?;
-            let repeats = self.prepared(content).and_then(|prepared| {
-                let hash = xxh3_128(prepared.as_bytes());
-                let first = tables.get(table_of(hash))?.get(&hash)?;
-                let kept = first.row as usize;
-                let is_first = (kept, first.number) == (row, part.number);
-                let is_against = kept < references;
-                let is_often = u64::from(first.count) >= self.options.min_count;
-                let goes = !is_first && is_often && (self.options.within || is_against);
-                (goes && self.content(first) == Some(prepared)).then_some(Repeat {
-                    row: (row - references) as u64,
-                    part: part.number,
-                    kept_row: (if is_against { kept } else { kept - references }) as u64,
-                    kept_part: first.number,
-                    count: first.count.into(),
-                    against: is_against,
-                    bytes: part.whole,
-                })
+            let content = text.get(part.content.clone())?;
+            let Some(first) = find(&part, content) else {
+                left += content.len();
+                continue;
+            };
+            let kept = first.row as usize;
+            let against = kept < references;
+            removed.push(Repeat {
+                row: (row - references) as u64,
+                part: part.number,
+                kept_row: (if against { kept } else { kept - references }) as u64,
+                kept_part: first.number,
+                count: first.count.into(),
+                against,
+                bytes: part.whole,
             });
-            match repeats {
-                Some(repeat) => removed.push(repeat),
-                None => left += content.len(),
-            }
         }
         (!removed.is_empty()).then_some(RowRepeats { removed, emptied: left == 0 })
     }
 
-    /// What a first part is compared by.
-    fn content(self, first: &First) -> Option<Cow<'a, str>> {
+    /// Whether a part goes, if it says the same as this first one.
+    fn goes(self, row: usize, number: u64, first: &First) -> bool {
+        let kept = first.row as usize;
+        let is_first = (kept, first.number) == (row, number);
+        let is_against = kept < self.documents.references();
+        let is_often = u64::from(first.count) >= self.options.min_count;
+        !is_first && is_often && (self.options.within || is_against)
+    }
+
+    /// Whether a part says the same as a first one.
+    fn is_same(self, first: &First, content: &str, buffer: &mut Vec<u8>) -> bool {
         let start = first.start as usize;
         let bytes = start..start + first.length as usize;
-        self.prepared(self.documents.part(first.row as usize, bytes)?)
+        let first = self.documents.part_by(first.row as usize, bytes, buffer);
+        first
+            .is_some_and(|first| first == content || self.prepared(first) == self.prepared(content))
     }
 }
 

@@ -4,8 +4,11 @@ use super::{Repeat, Unit};
 use crate::deduplicator::Deduplication;
 use crate::documents::Documents;
 use crate::error::Result;
-use arrow::array::{ArrayRef, BooleanArray, Int64Array, LargeStringArray, RecordBatch};
+use arrow::array::{
+    ArrayRef, BooleanArray, Int64Array, LargeStringArray, LargeStringBuilder, RecordBatch,
+};
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
 impl Deduplication {
@@ -29,22 +32,72 @@ impl Deduplication {
     /// ```
     #[must_use]
     pub fn text<'a>(&self, documents: &'a Documents, row: usize) -> Option<Cow<'a, str>> {
-        let text = documents.text(documents.references() + row)?;
-        Some(self.edited(row, text).map_or(Cow::Borrowed(text), Cow::Owned))
+        // Nothing has to be read for results that are not written to files.
+        self.left_of(documents, documents.references() + row, row).ok().flatten()
+    }
+
+    /// The text of a row, which is the document of this number, without what was removed of it.
+    pub(crate) fn left_of<'a>(
+        &self,
+        documents: &'a Documents,
+        document: usize,
+        row: usize,
+    ) -> Result<Option<Cow<'a, str>>> {
+        let Some(text) = documents.text(document) else { return Ok(None) };
+        Ok(Some(self.edited(row, text)?.map_or(Cow::Borrowed(text), Cow::Owned)))
     }
 
     /// The text of a row without what was removed of it, if anything was.
-    pub(crate) fn edited(&self, row: usize, text: &str) -> Option<String> {
-        let repeats = self.repeats_of(row..row + 1);
-        let unit = Unit::of(self.report.options.method)?;
+    pub(crate) fn edited(&self, row: usize, text: &str) -> Result<Option<String>> {
+        let Some(unit) = Unit::of(self.report.options.method) else { return Ok(None) };
+        let repeats = self.repeats_of(row..row + 1)?;
         let without = || unit.without(text, repeats.iter().map(|repeat| &repeat.bytes));
-        (!repeats.is_empty()).then(without)
+        Ok((!repeats.is_empty()).then(without))
     }
 
     /// What was removed within some rows.
-    pub(crate) fn repeats_of(&self, rows: std::ops::Range<usize>) -> &[Repeat] {
+    fn repeats_of(&self, rows: Range<usize>) -> Result<Cow<'_, [Repeat]>> {
+        match &self.spooled {
+            Some(spooled) => spooled.of(rows).map(Cow::Owned),
+            None => Ok(Cow::Borrowed(self.held_repeats(rows))),
+        }
+    }
+
+    fn held_repeats(&self, rows: Range<usize>) -> &[Repeat] {
         let at = |row: usize| self.repeats.partition_point(|repeat| repeat.row < row as u64);
         self.repeats.get(at(rows.start)..at(rows.end)).unwrap_or_default()
+    }
+
+    /// Whether something was removed within some rows.
+    pub(crate) fn has_repeats(&self, rows: Range<usize>) -> Result<bool> {
+        match &self.spooled {
+            Some(spooled) => spooled.has(rows),
+            None => Ok(!self.held_repeats(rows).is_empty()),
+        }
+    }
+
+    /// All that was removed within rows, up to about so many at a time.
+    pub(crate) fn repeats_in_turn(
+        &self,
+        most: usize,
+    ) -> Box<dyn Iterator<Item = Result<Cow<'_, [Repeat]>>> + '_> {
+        let Some(spooled) = &self.spooled else {
+            return Box::new(self.repeats.chunks(most).map(|repeats| Ok(Cow::Borrowed(repeats))));
+        };
+        let mut windows = spooled.all();
+        let mut rest: Vec<Repeat> = Vec::new();
+        Box::new(std::iter::from_fn(move || {
+            while rest.len() < most {
+                match windows.next() {
+                    Some(Ok(more)) => rest.extend(more),
+                    Some(Err(error)) => return Some(Err(error)),
+                    None => break,
+                }
+            }
+            let after = rest.split_off(rest.len().min(most));
+            let here = std::mem::replace(&mut rest, after);
+            (!here.is_empty()).then(|| Ok(Cow::Owned(here)))
+        }))
     }
 
     /// What was removed within rows as an Arrow table: `row`, `part`, `kept_row`, `kept_part` and `count` (int64),
@@ -80,11 +133,11 @@ pub(crate) fn integers(repeats: &[Repeat], value: fn(&Repeat) -> u64) -> ArrayRe
 
 /// What was removed, without white space around it.
 pub(crate) fn removed_texts(repeats: &[Repeat], documents: &Documents) -> LargeStringArray {
-    let text = |repeat: &Repeat| {
+    let (mut texts, mut buffer) = (LargeStringBuilder::new(), Vec::new());
+    for repeat in repeats {
         let row = documents.references() + repeat.row as usize;
-        documents.part(row, repeat.bytes.clone()).map(str::trim)
-    };
-    LargeStringArray::from_iter_values(
-        repeats.iter().map(|repeat| text(repeat).unwrap_or_default()),
-    )
+        let text = documents.part_by(row, repeat.bytes.clone(), &mut buffer);
+        texts.append_value(text.map(str::trim).unwrap_or_default());
+    }
+    texts.finish()
 }

@@ -1,6 +1,6 @@
 //! Temporary files in memory as they lie, as far as they are looked at.
 
-use super::write_at;
+use super::{read_at, write_at};
 use memmap2::Mmap;
 use std::fs::File;
 use std::io;
@@ -29,6 +29,8 @@ pub(super) fn write_for_map(file: &File, bytes: &[u8], offset: u64) -> io::Resul
 #[derive(Debug)]
 pub(crate) struct Map {
     file: Mmap,
+    /// The same, to be read.
+    source: File,
     touched: AtomicU64,
     most: u64,
 }
@@ -42,13 +44,21 @@ impl Map {
     pub(super) fn new(file: &File, most: u64) -> io::Result<Self> {
         // SAFETY: the file was made without a name, so that nobody else can open it, or is in a folder that this
         // process has locked; and nothing is written to it once it is mapped.
-        let file = unsafe { Mmap::map(file)? };
-        Ok(Self { file, touched: AtomicU64::new(0), most })
+        let mapped = unsafe { Mmap::map(file)? };
+        Ok(Self { file: mapped, source: file.try_clone()?, touched: AtomicU64::new(0), most })
     }
 
     /// The bytes of the file.
     pub(crate) fn len(&self) -> u64 {
         self.file.len() as u64
+    }
+
+    /// Reads some of the bytes: for little in many places, since a place that is looked at is mapped with what is
+    /// around it.
+    pub(crate) fn read<'b>(&self, range: Range<u64>, buffer: &'b mut Vec<u8>) -> Option<&'b [u8]> {
+        buffer.resize(range.end.checked_sub(range.start)? as usize, 0);
+        read_at(&self.source, buffer, range.start).ok()?;
+        Some(buffer)
     }
 
     /// Some of the bytes.

@@ -6,6 +6,7 @@
 mod columns;
 mod map;
 mod memory;
+mod partitions;
 mod texts;
 
 use crate::error::{DedupError, Result};
@@ -13,6 +14,7 @@ use crate::resume::Resume;
 pub(crate) use columns::{Columns, RowSpool, Rows};
 pub(crate) use map::Map;
 pub(crate) use memory::of_the_machine;
+pub(crate) use partitions::{PartitionWriter, Partitions, Record, Runs};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::File;

@@ -116,11 +116,25 @@ impl SpooledTexts {
 
     /// A part of a text, unless it is null or shorter.
     pub(crate) fn part(&self, at: usize, bytes: Range<usize>) -> Option<&str> {
+        std::str::from_utf8(self.map.get(self.place(at, bytes)?)?).ok()
+    }
+
+    /// As [`part`](Self::part), read into a buffer.
+    pub(crate) fn part_by<'b>(
+        &self,
+        at: usize,
+        bytes: Range<usize>,
+        buffer: &'b mut Vec<u8>,
+    ) -> Option<&'b str> {
+        std::str::from_utf8(self.map.read(self.place(at, bytes)?, buffer)?).ok()
+    }
+
+    /// Where a part of a text is in the file.
+    fn place(&self, at: usize, bytes: Range<usize>) -> Option<Range<u64>> {
         let (start, end) = self.range(at)?;
         let (from, to) = (start + bytes.start as u64, start + bytes.end as u64);
         let is_inside = from <= to && to <= end;
-        let bytes = is_inside.then(|| self.piece.start + from..self.piece.start + to)?;
-        std::str::from_utf8(self.map.get(bytes)?).ok()
+        is_inside.then(|| self.piece.start + from..self.piece.start + to)
     }
 
     /// The length of a text in bytes, unless it is null.
