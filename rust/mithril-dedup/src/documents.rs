@@ -234,15 +234,7 @@ impl Documents {
         }
     }
 
-    /// A part of a text; of one in a temporary file, no more than that is looked at.
-    pub(crate) fn part(&self, row: usize, bytes: Range<usize>) -> Option<&str> {
-        match self.chunk(row) {
-            Some((Chunk::Spooled(texts), at)) => texts.part(at, bytes),
-            _ => self.text(row)?.get(bytes),
-        }
-    }
-
-    /// As [`part`](Self::part), for many places: of a text in a temporary file by way of a buffer.
+    /// A part of a text; of one in a temporary file, no more than that is read, into a buffer.
     pub(crate) fn part_by<'b>(
         &'b self,
         row: usize,

@@ -10,6 +10,7 @@ use super::{FileOptions, run, tables};
 use crate::control::Control;
 use crate::error::{DedupError, Result};
 use crate::options::Method;
+use crate::repeats;
 use crate::report::Report;
 use crate::spill::Spill;
 use arrow::array::RecordBatch;
@@ -35,6 +36,10 @@ const SHARE_OF_WRITERS: f64 = 0.3;
 const MEMORY_OF_ROW_HELD: f64 = 0.8;
 const MEMORY_OF_ROW_SPILLED: u64 = 58;
 const BYTES_PER_HASH: u64 = 8;
+/// Of lines: each that differs and each that goes, in memory; and each in a file.
+const MEMORY_OF_DISTINCT: f64 = 90.0;
+const MEMORY_OF_REMOVED: f64 = 110.0;
+const BYTES_PER_LINE: f64 = 40.0;
 /// What finding equal hashes costs a row grows with the number of rows to this power, since tables leave the caches:
 /// 0.35 µs of 10^5 rows, 0.65 of 10^6, 1.15 of 10^7 (`make bench-scale`).
 const GROWTH_OF_MATCHING: f64 = 0.2;
@@ -203,20 +208,35 @@ fn plan_until<P: AsRef<Path>>(
         _ => 0,
     };
     let hashes = whole.rows * bands * BYTES_PER_HASH;
+    let texts = if spools { whole.text_bytes } else { 0 };
+    // What goes to files of lines goes there sooner than texts do.
+    let is_much = whole.text_bytes.saturating_mul(repeats::TIMES_TEXT) > spill.memory();
+    let repeats = report.repeats.unwrap_or_default();
+    let of_whole = |count: u64, bytes: f64| (count as f64 * times * bytes) as u64;
+    let held_lines = of_whole(repeats.distinct, MEMORY_OF_DISTINCT)
+        + of_whole(repeats.removed_parts, MEMORY_OF_REMOVED);
+    let (lines_held, lines) = match (report.repeats, spools || is_much) {
+        (Some(_), true) => {
+            let lines = repeats.parts + repeats.removed_parts;
+            (held_lines.min(spill.memory() / 4), of_whole(lines, BYTES_PER_LINE))
+        }
+        _ => (held_lines, 0),
+    };
     let held = if spools {
         whole.rows * MEMORY_OF_ROW_SPILLED
     } else {
         whole.text_bytes + (hashes as f64 * MEMORY_OF_ROW_HELD) as u64
     };
+    let temporary_bytes = texts + if spools { hashes } else { 0 } + lines;
     let matching = report.seconds.exact + report.seconds.matching;
     let output_bytes = report.files.as_ref().map_or(0, |files| files.output_bytes);
     Ok(Plan {
         documents: whole.rows,
         text_bytes: whole.text_bytes,
         sampled: report.documents,
-        memory: MEMORY_OF_ANY + writers.min(MEMORY_OF_WRITERS) + held,
-        spools,
-        temporary_bytes: if spools { whole.text_bytes + hashes } else { 0 },
+        memory: MEMORY_OF_ANY + writers.min(MEMORY_OF_WRITERS) + held + lines_held,
+        spools: temporary_bytes > 0,
+        temporary_bytes,
         output_bytes: (output_bytes as f64 * times) as u64,
         seconds: (report.seconds.total + matching * (times.powf(GROWTH_OF_MATCHING) - 1.0)) * times,
     })
