@@ -30,7 +30,7 @@ as_maturin = $(if $(pyo3_config),PYO3_BUILD_EXTENSION_MODULE=1 PYO3_CONFIG_FILE=
 	print("%s-%d.%d-%dbit" % (sys.implementation.name, *sys.version_info[:2], 64 if sys.maxsize > 2**32 else 32))'))
 
 .PHONY: help build demo docs notebooks test test-rust test-package test-python test-notebooks test-cluster \
-	test-datasets test-arm test-torch test-wheel bench-import package fuzz soak extension lint api deny format bench bench-bucket bench-cluster \
+	test-arm test-torch test-wheel bench-import package fuzz soak extension lint api deny format bench bench-bucket bench-cluster \
 	bench-codecs bench-compression bench-crowd bench-dedup bench-index bench-minhash bench-scale bench-storage clean
 
 help: ## list the targets
@@ -89,15 +89,11 @@ test-wheel: $(VENV)/.built ## build the wheel and the source archive, and try bo
 bench-import: $(VENV)/.built ## time import mithril
 	$(BIN)/python benchmarks/bench_import.py
 
-test-python: $(VENV)/.built extension ## run the tests of the Python package
-	$(BIN)/python -m pytest --quiet
+test-python: $(VENV)/.built $(VENV)/.examples extension ## run the tests of the Python package, and the examples of the documentation
+	HF_HOME=$(CURDIR)/target/huggingface $(BIN)/python -m pytest --quiet
 
 test-notebooks: $(VENV)/.built $(VENV)/.docs ## run every notebook from its top to its end
 	$(BIN)/python notebooks/execute.py
-
-test-datasets: $(VENV)/.built $(VENV)/.datasets ## install Hugging Face's datasets and run the tests that need it
-	HF_HOME=$(CURDIR)/target/huggingface $(BIN)/python -m pytest --quiet \
-		tests_py/test_fsspec_datasets.py tests_py/test_docs.py tests_py/test_filter.py
 
 soak: $(VENV)/.built $(VENV)/.tools ## run the long tests whole: gigabytes through stores, every order of requests, 700 kills
 	cargo test --release --locked --workspace --tests -- --ignored --nocapture --test-threads=1
@@ -198,8 +194,8 @@ $(VENV)-cluster/.tools: pyproject.toml
 	$(VENV)-cluster/bin/python -m pip install --quiet --group cluster
 	touch $@
 
-$(VENV)/.datasets: $(VENV)/.tools
-	$(BIN)/python -m pip install --quiet --group datasets
+$(VENV)/.examples: $(VENV)/.tools
+	$(BIN)/python -m pip install --quiet --group examples
 	touch $@
 
 $(VENV)/.docs: $(VENV)/.tools

@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The command's arguments; those of the process if None.
 
     Returns:
-        0 when it is done, 1 when it failed, 2 for wrong use, 130 after Ctrl-C.
+        0 when it is done, 1 when it failed, 2 for wrong use, 130 after Ctrl-C, 143 after SIGTERM.
     """
     parser = _parser()
     options = parser.parse_args(arguments)
@@ -83,22 +83,23 @@ def _dedup(options: argparse.Namespace) -> None:
         print(json.dumps(asdict(plan)) if options.json else plan)
         return
     if options.sample is not None:
-        _print_report(sample_files(options.input, options.sample, **given), options)
+        report = sample_files(options.input, options.sample, **given)
+        _print_report(report, options, quiet=False)
         return
     if options.output is None:
         message = "--output is needed: the folder to write, or a URL of one"
         raise of_kind("invalid_argument", message)
     report = dedup_files(options.input, options.output, **given)
-    _print_report(report, options)
+    _print_report(report, options, quiet=options.quiet)
     if not (options.json or options.quiet):
         print(f"\nsurviving rows, duplicates.parquet and report.json are in {options.output}")
 
 
-def _print_report(report: Report, options: argparse.Namespace) -> None:
+def _print_report(report: Report, options: argparse.Namespace, *, quiet: bool) -> None:
     if options.json:
         fields = {name: value for name, value in asdict(report).items() if value is not None}
         print(json.dumps(fields | {"promised_recall": report.promised_recall}, indent=2))
-    elif not options.quiet:
+    elif not quiet:
         print(report)
 
 
@@ -173,13 +174,13 @@ def _add_dedup(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="file, folder or glob of Parquet, JSON lines, CSV, Arrow, tar or text files",
     )
     add("--output", metavar="DIR", help="folder to write, or a URL of one")
-    add(
+    add_dry = dedup.add_mutually_exclusive_group().add_argument
+    add_dry(
         "--plan",
         action="store_true",
         help="write nothing, and say what memory, temporary files and time it would take",
     )
-
-    add(
+    add_dry(
         "--sample",
         type=int,
         metavar="N",
@@ -287,7 +288,11 @@ def _add_dedup(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     add("--threads", type=int, metavar="N", help="threads; else all of the machine's")
     add("--json", action="store_true", help="print the report as JSON")
-    add("--quiet", action="store_true", help="print errors only")
+    add(
+        "--quiet",
+        action="store_true",
+        help="print errors, and what --plan, --sample and --json say, only",
+    )
 
 
 def _matching(group: argparse._ArgumentGroup) -> None:

@@ -109,7 +109,7 @@ def _files(parser: argparse.ArgumentParser, ids: str, nargs: str = "+") -> None:
         "input",
         nargs=nargs,
         metavar="INPUT",
-        help="file, folder or glob of Parquet, JSON lines (plain, .gz, .zst) or text files",
+        help="file, folder or glob of Parquet, JSON lines, CSV, Arrow, tar or text files",
     )
     add = parser.add_argument_group("input").add_argument
     add("--text-column", default="text", metavar="NAME", help="column that holds the texts")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 
 from mithril import _native
 from mithril.dedup import first_or_longest
@@ -18,12 +18,48 @@ from mithril.summary import as_html, as_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Unpack
 
     from mithril.dedup import ClusterRule, Method, Shingle, UnicodeForm, Verify
     from mithril.progress import Progress
 
 InputFormat: TypeAlias = Literal["auto", "parquet", "jsonl", "arrow", "csv", "webdataset", "text"]
 OutputFormat: TypeAlias = Literal["parquet", "jsonl", "webdataset"]
+
+
+class FileOptions(TypedDict, total=False):
+    """What `dedup_files` takes besides inputs, output and `progress`, with the same meaning."""
+
+    text_column: str
+    id_column: str | None
+    method: Method
+    threshold: float
+    recall: float
+    permutations: int
+    seed: int
+    shingle: Shingle
+    ngram: int
+    lowercase: bool
+    unicode_form: UnicodeForm | None
+    casefold: bool
+    strip_accents: bool
+    strip_punctuation: bool
+    collapse_digits: bool
+    verify: Verify
+    keep: str | None
+    cluster: ClusterRule
+    against: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
+    within: bool
+    audit: int
+    min_length: int
+    min_count: int
+    input_format: InputFormat
+    format: OutputFormat | None
+    threads: int | None
+    memory: int | str | None
+    temp_dir: str | os.PathLike[str] | None
+    overwrite: bool
+    resume: bool
 
 
 def dedup_files(
@@ -226,7 +262,7 @@ def plan_files(
     inputs: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     *,
     progress: Progress = None,
-    **options: Any,  # noqa: ANN401 - those of dedup_files
+    **options: Unpack[FileOptions],
 ) -> Plan:
     """Tell what `dedup_files` would take, and write nothing.
 
@@ -259,7 +295,7 @@ def sample_files(
     rows: int,
     *,
     progress: Progress = None,
-    **options: Any,  # noqa: ANN401 - those of dedup_files
+    **options: Unpack[FileOptions],
 ) -> Report:
     """Tell what would become of some of the rows, and write nothing.
 

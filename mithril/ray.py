@@ -5,7 +5,7 @@
     result = mithril.ray.deduplicate("/shared/corpus")
     result.dataset().write_parquet("/shared/clean")
 
-It needs Ray and pyarrow: ``pip install "mithril[ray]"``. Workers need Mithril too.
+It needs Ray and pyarrow, the extra ``ray``. Workers need Mithril too.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
     with mithril.spark.deduplicate(spark, "/shared/corpus", scratch="/shared/scratch") as result:
         result.dataframe().write.parquet("/shared/clean")
 
-It needs Spark 4 and pyarrow: ``pip install "mithril[spark]"``. Workers need Mithril too.
+It needs Spark 4 and pyarrow, the extra ``spark``. Workers need Mithril too.
 """
 
 from __future__ import annotations

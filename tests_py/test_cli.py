@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 import mithril
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -50,6 +48,38 @@ def test_quiet_says_nothing(rows: Path, tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def test_options_of_lines_reach_the_engine_and_are_for_them(rows: Path, tmp_path: Path) -> None:
+    lines = ["--method", "lines", "--min-length", "7", "--min-count", "3", "--json"]
+    done = run("dedup", rows, "--output", tmp_path / "out", *lines)
+    options = json.loads(done.stdout)["options"]
+    assert (options["min_length"], options["min_count"]) == (7, 3)
+    for option in ("--min-length", "--min-count"):
+        done = run("dedup", rows, "--output", tmp_path / "other", option, "3")
+        assert done.returncode == 2
+        assert "are for methods lines and paragraphs" in done.stderr
+
+
+def test_what_only_tells_is_told_alone_and_however_quietly(rows: Path) -> None:
+    done = run("dedup", rows, "--plan", "--sample", "3")
+    assert done.returncode == 2
+    assert "not allowed with" in done.stderr
+    for option, said in [("--plan", "temporary files"), ("--sample=2", "removed")]:
+        assert said in run("dedup", rows, option, "--quiet").stdout
+
+
+def test_every_option_is_on_the_page_of_the_command() -> None:
+    root = Path(__file__).parent.parent
+    page = (root / "README.md").read_text(encoding="utf-8").split("## The command")[1]
+    page = page.split("## More")[0] + (root / "docs/api/command.md").read_text(encoding="utf-8")
+    for command in (["dedup"], ["explain"], ["index", "build"], ["index", "query"]):
+        said = run(*command, "--help").stdout
+        options = set(re.findall(r"^  (--[a-z-]+)", said, re.MULTILINE)) - {"--help", "--version"}
+        assert f"mithril {command[0]}" in page
+        # Of what is so anyway the opposite.
+        named = {option for option in options if re.search(rf"--(no-)?{option[2:]}\b", page)}
+        assert named == options
+
+
 def test_every_option_reaches_the_engine(rows: Path, tmp_path: Path) -> None:
     options = (
         "--method minhash --text-column text --id-column n --threshold 0.7 --recall 0.9"
@@ -57,7 +87,7 @@ def test_every_option_reaches_the_engine(rows: Path, tmp_path: Path) -> None:
         " --shingle chars --ngram 3 --no-lowercase --verify signature --keep max:n --format parquet"
         " --threads 1 --overwrite --input-format jsonl --unicode-form nfkc --casefold"
         " --strip-accents --strip-punctuation --collapse-digits --cluster components --audit 5"
-        f" --against {rows} --no-within --min-length 7 --min-count 3"
+        f" --against {rows} --no-within"
     )
     for _ in range(2):
         done = run("dedup", rows, "--output", tmp_path / "out", "--json", *options.split())
@@ -82,8 +112,8 @@ def test_every_option_reaches_the_engine(rows: Path, tmp_path: Path) -> None:
         "cluster": "components",
         "within": False,
         "audit": 5,
-        "min_length": 7,
-        "min_count": 3,
+        "min_length": 20,
+        "min_count": 2,
         "threads": 1,
     }
     files = report["files"]

@@ -386,7 +386,7 @@ def test_numpy_and_polars_columns_are_read() -> None:
 
 def test_datasets_of_hugging_face_are_filtered() -> None:
     datasets = pytest.importorskip(
-        "datasets", reason="datasets is not installed: `make test-datasets` does that"
+        "datasets", reason="datasets is not installed: `make test-python` does that"
     )
     texts = stream(2500)
     stays = mithril.DedupFilter(**OPTIONS).check(texts)

@@ -1,4 +1,4 @@
-"""Hugging Face's datasets through filesystems over stores; `make test-datasets` installs it."""
+"""Hugging Face's datasets through filesystems over stores; `make test-python` installs it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from servers import Moto
 
 datasets: Any = pytest.importorskip(
-    "datasets", reason="datasets is not installed: `make test-datasets` does that"
+    "datasets", reason="datasets is not installed: `make test-python` does that"
 )
 TEXTS = [f"text {row}" for row in range(1000)]
 

@@ -164,8 +164,8 @@ def test_files_are_normalized_alike(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"unicode_form": "nfd"}, "unicode_form: unknown variant `nfd`"),
-        ({"unicode_form": "NFC"}, "unicode_form: unknown variant `NFC`"),
+        ({"unicode_form": "nfd"}, "unicode_form: there is no `nfd`"),
+        ({"unicode_form": "NFC"}, "unicode_form: there is no `NFC`"),
         ({"casefold": "yes"}, "casefold: invalid type"),
         ({"strip_accents": None}, "strip_accents: invalid type"),
         ({"strip_punctuation": 1}, "strip_punctuation: invalid type"),

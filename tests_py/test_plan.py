@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import inspect
 import json
 import os
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ import pytest
 from samples import write_samples
 
 import mithril
+from mithril import files
 from mithril.cli import main
 
 if TYPE_CHECKING:
@@ -94,8 +96,6 @@ def test_the_command_plans(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert "--output is needed" in capsys.readouterr().err
     assert main(["dedup", str(source), "--plan", "--text-column", "words"]) == 2
     assert 'no column "words"' in capsys.readouterr().err
-    with pytest.raises(ValueError, match="no option"):
-        mithril.plan_files(source, colour="red")
     assert os.listdir(tmp_path) == ["in.jsonl"]  # noqa: PTH208
 
 
@@ -139,3 +139,21 @@ def test_the_command_says_what_would_become_of_a_sample(
     assert (report["documents"], report["removed"]) == (2, 1)
     assert main(["dedup", str(source), "--sample", "0", "--quiet"]) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["rows.jsonl"]
+
+
+def test_options_are_those_of_a_run(tmp_path: Path) -> None:
+    run = inspect.signature(mithril.dedup_files).parameters
+    known = set(run) - {"inputs", "output", "progress"}
+    assert set(files.FileOptions.__annotations__) == known
+    source = tmp_path / "rows.jsonl"
+    source.write_text('{"text": "a"}\n')
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({"thresold": 1}, 'no option "thresold"'),
+        ({"ngram": -1}, "ngram: .*whole number, 0 or more"),
+        ({"ngram": 2.5}, "ngram: .*whole number, 0 or more"),
+    ]
+    for options, said in cases:
+        with pytest.raises(mithril.InvalidArgumentException, match=said):
+            mithril.plan_files(source, **options)
+        with pytest.raises(mithril.InvalidArgumentException, match=said):
+            mithril.sample_files(source, 1, **options)

@@ -1,6 +1,6 @@
 """Stores as filesystems of `fsspec`, for pandas, pyarrow, polars, datasets and others.
 
-The package `fsspec` comes with ``pip install mithril[fsspec]``. It finds these filesystems by their
+The package `fsspec` comes with the extra ``fsspec``. It finds these filesystems by their
 protocols, with no import of mithril:
 
 - ``mithril+s3://bucket/key`` and ``mithril+gs://bucket/key``: the options are those of

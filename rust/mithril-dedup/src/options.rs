@@ -267,7 +267,13 @@ impl DedupOptions {
     /// Checks what only some methods have.
     pub(crate) fn check_method(&self) -> Result<()> {
         let wrong = |text: &str| Err(DedupError::InvalidArgument(text.to_owned()));
+        let is_of_parts = matches!(self.method, Method::Lines | Method::Paragraphs);
+        let usual = Self::default();
+        let of_parts = |options: &Self| (options.min_length, options.min_count);
         match self.method {
+            _ if !is_of_parts && of_parts(self) != of_parts(&usual) => {
+                wrong("min_length and min_count are for methods lines and paragraphs")
+            }
             Method::MinHash => Ok(()),
             _ if self.audit > 0 => wrong(
                 "an audit estimates what bands do not find, and only method minhash has bands: leave one of \

@@ -272,17 +272,27 @@ pub(crate) fn parse_options<T: Default + Serialize + DeserializeOwned>(json: &st
     let mut options = T::default();
     let mut all = serde_json::to_value(&options).map_err(internal)?;
     for (name, value) in given {
-        let place = all
-            .get_mut(&name)
-            .ok_or_else(|| PyValueError::new_err(format!("no option {name:?}")))?;
+        let wrong =
+            |problem: &str| Python::attach(|py| error::of_kind(py, "invalid_argument", problem));
+        let place = all.get_mut(&name).ok_or_else(|| wrong(&format!("no option {name:?}")))?;
         *place = value;
-        options = T::deserialize(&all).map_err(|problem| {
-            Python::attach(|py| {
-                error::of_kind(py, "invalid_argument", &format!("{name}: {problem}"))
-            })
-        })?;
+        options = T::deserialize(&all)
+            .map_err(|problem| wrong(&format!("{name}: {}", in_words(&problem.to_string()))))?;
     }
     Ok(options)
+}
+
+/// What is wrong with a value, without the names that Rust has for its types.
+fn in_words(problem: &str) -> String {
+    let types = [
+        ("expected usize", "expected a whole number, 0 or more"),
+        ("expected u64", "expected a whole number, 0 or more"),
+        ("expected u32", "expected a whole number, 0 or more"),
+        ("expected f64", "expected a number"),
+        ("floating point", "number"),
+        ("unknown variant", "there is no"),
+    ];
+    types.iter().fold(problem.to_owned(), |problem, (rust, words)| problem.replace(rust, words))
 }
 
 fn to_json(report: &Report) -> PyResult<String> {

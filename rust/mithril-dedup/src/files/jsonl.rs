@@ -213,7 +213,7 @@ impl<'a> Survivors<'a> {
         let file = self.file;
         let Some(line) = self.next()? else { return Ok(None) };
         let value = serde_json::from_str(line.text)
-            .map_err(|error| line.error(file, format!("not valid JSON: {error}")))?;
+            .map_err(|error| line.error(file, record::no_json(&error)))?;
         if record::has_large_integer(&value) {
             return Err(line
                 .error(file, "an integer above 2^63 - 1 has no type in Parquet here".to_owned()));

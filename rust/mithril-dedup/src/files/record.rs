@@ -25,7 +25,7 @@ impl<'a> Record<'a> {
         });
         record.map_err(|error| {
             if line.trim_start().starts_with('{') {
-                format!("not valid JSON: {error}")
+                no_json(&error)
             } else {
                 "not a JSON object; each line must be one, such as {\"text\": \"...\"}".to_owned()
             }
@@ -39,7 +39,7 @@ impl<'a> Record<'a> {
             Some(b'n') => return Ok(None),
             Some(b'"') => {
                 let text = serde_json::Deserializer::from_str(raw.get()).deserialize_bytes(Bytes);
-                return text.map(Some).map_err(|error| format!("not valid JSON: {error}"));
+                return text.map(Some).map_err(|error| no_json(&error));
             }
             Some(b'{') => "an object",
             Some(b'[') => "an array",
@@ -71,7 +71,12 @@ impl<'a> Record<'a> {
 
 fn parse(value: Option<&RawValue>) -> Result<Value, String> {
     let Some(raw) = value else { return Ok(Value::Null) };
-    serde_json::from_str(raw.get()).map_err(|error| format!("not valid JSON: {error}"))
+    serde_json::from_str(raw.get()).map_err(|error| no_json(&error))
+}
+
+/// What is wrong with a line: it is the first of its own, wherever it is in its file.
+pub(super) fn no_json(error: &serde_json::Error) -> String {
+    format!("not valid JSON: {error}").replace(" at line 1 column", " at column")
 }
 
 /// The line with another text in its column, and every other byte as it was; `None` if it has no such column.

@@ -129,7 +129,10 @@ fn read(file: &InputFile) -> Result<String> {
             file: file.path.clone(),
             place: "line",
             number: before.split(|&byte| byte == b'\n').count() as u64,
-            problem: format!("not valid UTF-8 at byte {} of the line", valid - line_start),
+            problem: format!(
+                "not valid UTF-8 at byte {} of the line; a file is read as text if its name tells no other format",
+                valid - line_start
+            ),
         }
     })
 }
