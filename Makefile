@@ -43,6 +43,9 @@ demo: $(VENV)/.built ## deduplicate the source files of the crates that the buil
 
 docs: $(VENV)/.built $(VENV)/.docs ## make the documentation site in target/docs; a warning is an error
 	$(BIN)/sphinx-build --quiet --nitpicky --fail-on-warning --fresh-env --builder html -c docs . target/docs
+	rm -rf target/doc target/docs/rust
+	RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps --quiet -p mithril-core -p mithril-dedup
+	mv target/doc target/docs/rust
 
 notebooks: $(VENV)/.built $(VENV)/.docs ## run the notebooks and write their outputs into them
 	$(BIN)/python notebooks/execute.py --write

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from mithril.compression.file import Readable, Writable
 
 Level: TypeAlias = "Literal['fastest', 'fast', 'default', 'best'] | int"
-"""How much time to spend for fewer bytes: by name, or the codec's own number."""
+"""How much time to spend for fewer bytes: by name, or the codec's own number, moved into the range
+that it has (zstd: -131072 to 22)."""
 
 
 class Compressor:
