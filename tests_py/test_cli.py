@@ -121,6 +121,12 @@ def test_every_option_reaches_the_engine(rows: Path, tmp_path: Path) -> None:
     assert (files["input_format"], files["output_format"]) == ("jsonl", "parquet")
 
 
+def test_a_folder_that_is_no_output_is_named(tmp_path: Path) -> None:
+    done = run("explain", tmp_path, "0")
+    assert done.returncode == 1
+    assert f"{tmp_path}: no output of mithril dedup" in done.stderr
+
+
 def test_a_removed_row_is_explained(tmp_path: Path) -> None:
     text = "the cat sat on the mat and looked at me"
     table = pa.table({"text": [text, None, text + " twice"], "name": ["a", "b", "c"]})

@@ -16,6 +16,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// A row of an input, named as in the table of duplicates.
@@ -66,8 +67,8 @@ struct SaidOfFiles {
 ///
 /// # Errors
 ///
-/// [`DedupError::NotFound`] when the folder is not the output of a run, or an input is not there any more;
-/// [`DedupError::InvalidArgument`] when no removed row has the id; and those of reading.
+/// [`DedupError::Read`] when the folder is not the output of a run, and those of reading; [`DedupError::NotFound`] when
+/// an input is not there any more; [`DedupError::InvalidArgument`] when no removed row has the id.
 pub fn explain_removed(output: &Path, id: &str, control: Control) -> Result<RemovedRow> {
     if output.to_str().is_some_and(|name| name.contains("://")) {
         return Err(DedupError::InvalidArgument(format!(
@@ -76,7 +77,12 @@ pub fn explain_removed(output: &Path, id: &str, control: Control) -> Result<Remo
         )));
     }
     let report = output.join("report.json");
-    let text = fs::read_to_string(&report).map_err(|error| DedupError::read(&report, error))?;
+    let text = fs::read_to_string(&report).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => {
+            DedupError::read(output, "no output of mithril dedup: it has no report.json")
+        }
+        _ => DedupError::read(&report, error),
+    })?;
     let said: Said =
         serde_json::from_str(&text).map_err(|error| DedupError::read(&report, error))?;
     if Unit::of(said.options.method).is_some() {
