@@ -11,7 +11,7 @@ use super::sink::Sink;
 use crate::control::Control;
 use crate::documents::Documents;
 use crate::error::{DedupError, Result};
-use crate::spill::Spill;
+use crate::spill::{Spill, of_the_machine};
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use once_cell::sync::OnceCell;
@@ -140,10 +140,12 @@ impl<'a> SecondPass<'a> {
             Some(footer) => footer.clone(),
             None => load(file, None)?,
         };
-        // Texts are at hand: in memory, or in a temporary file, which is nearer than a bucket, and read in smaller
-        // pieces than large pages.
+        // Texts are at hand: in memory, or in a temporary file that the system has in its own, or at least nearer than
+        // a bucket, and in smaller pieces than large pages.
         let scan = rewrite.scan;
-        let is_near = scan.spooled.is_none() || file.is_remote() || scan.page > LARGE_PAGE;
+        let cached = of_the_machine().unwrap_or(0) / 2;
+        let is_cached = scan.spooled.is_none_or(|spooled| spooled <= cached);
+        let is_near = is_cached || file.is_remote() || scan.page > LARGE_PAGE;
         let at_hand = metadata.schema().column_with_name(rewrite.text_column);
         let at_hand = at_hand.filter(|(_, field)| is_near && is_string(field.data_type()));
         let at_hand = at_hand.map(|(root, _)| root);
