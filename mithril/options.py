@@ -28,7 +28,7 @@ def encode(**options: Any) -> str:  # noqa: ANN401 - the engine checks each
     """
     for name, value in options.items():
         for text in value if isinstance(value, list) else [value]:
-            if isinstance(text, str) and not text.isascii() and not _is_unicode(text):
+            if isinstance(text, str) and not _is_unicode(text):
                 raise of_kind("invalid_argument", f"{name}: {text!r} is not valid Unicode")
         if isinstance(value, float) and not math.isfinite(value):
             raise of_kind("invalid_argument", f"{name} must be a number, not {value}")

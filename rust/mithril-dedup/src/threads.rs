@@ -1,6 +1,8 @@
 //! The threads that the work of one caller runs on.
 
 use crate::error::{DedupError, Result};
+use rayon::prelude::*;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// Far more than any machine has; starting many more would take minutes.
 const MAX_THREADS: usize = 1024;
@@ -67,4 +69,25 @@ pub(crate) fn on_a_pool<R: Send>(work: impl FnOnce() -> Result<R> + Send) -> Res
         return work();
     }
     Threads::try_new(None)?.install(work)
+}
+
+/// Works on items by their numbers, so many at a time, each thread on one after the other with what is its own.
+pub(crate) fn in_turn<T>(
+    together: usize,
+    items: usize,
+    own: impl Fn() -> T + Sync,
+    work: impl Fn(&mut T, usize) -> Result<()> + Sync,
+    end: impl Fn(T) -> Result<()> + Sync,
+) -> Result<()> {
+    let next = AtomicUsize::new(0);
+    (0..together).into_par_iter().try_for_each(|_| {
+        let mut own = own();
+        loop {
+            let item = next.fetch_add(1, Relaxed);
+            if item >= items {
+                return end(own);
+            }
+            work(&mut own, item).inspect_err(|_| next.store(items, Relaxed))?;
+        }
+    })
 }

@@ -258,8 +258,8 @@ fn work(
     folder.check_apart(references.paths())?;
     let spooled = [references.spooled(), scan.spooled].into_iter().flatten().reduce(|a, b| a + b);
     // What is made of lines takes more than they do.
-    let of_lines = scan.documents.memory().saturating_mul(repeats::TIMES_TEXT);
-    let is_much = Unit::of(options.dedup.method).is_some() && of_lines > spill.memory();
+    let is_much = Unit::of(options.dedup.method).is_some()
+        && !repeats::fits(scan.documents.memory(), spill.memory());
     deduplicator.set_spill((spooled.is_some() || is_much).then(|| spill.clone()));
     if !options.dedup.within && references.are_none() {
         return Err(DedupError::InvalidArgument(

@@ -210,7 +210,7 @@ fn plan_until<P: AsRef<Path>>(
     let hashes = whole.rows * bands * BYTES_PER_HASH;
     let texts = if spools { whole.text_bytes } else { 0 };
     // What goes to files of lines goes there sooner than texts do.
-    let is_much = whole.text_bytes.saturating_mul(repeats::TIMES_TEXT) > spill.memory();
+    let is_much = !repeats::fits(whole.text_bytes, spill.memory());
     let repeats = report.repeats.unwrap_or_default();
     let of_whole = |count: u64, bytes: f64| (count as f64 * times * bytes) as u64;
     let held_lines = of_whole(repeats.distinct, MEMORY_OF_DISTINCT)

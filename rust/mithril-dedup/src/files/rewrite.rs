@@ -8,13 +8,12 @@ use super::{OutputFormat, jsonl, parquet, tables, text, webdataset};
 use crate::control::Control;
 use crate::deduplicator::Deduplication;
 use crate::error::{DedupError, Result};
+use crate::threads::in_turn;
 use arrow::array::{BooleanArray, LargeStringArray, RecordBatch};
 use arrow::compute::{CastOptions, cast_with_options, filter_record_batch};
 use arrow::datatypes::SchemaRef;
-use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// What writers may take beside the memory of the run.
 const WRITERS_BYTES: u64 = 160 << 20;
@@ -67,15 +66,11 @@ impl<'a> Rewrite<'a> {
         };
         let each = writer.saturating_add(self.scan.page.saturating_mul(PAGES));
         let most = self.memory.saturating_add(WRITERS_BYTES) / each.max(1);
-        let together = most.clamp(1, rayon::current_num_threads() as u64);
-        let (next, files) = (AtomicUsize::new(0), self.files());
-        (0..together).into_par_iter().try_for_each(|_| {
-            loop {
-                let index = next.fetch_add(1, Relaxed);
-                let Some(file) = files.get(index) else { return Ok(()) };
-                work(index, file).inspect_err(|_| next.store(files.len(), Relaxed))?;
-            }
-        })
+        let together = most.clamp(1, rayon::current_num_threads() as u64) as usize;
+        let files = self.files();
+        let work =
+            |(): &mut (), index: usize| files.get(index).map_or(Ok(()), |file| work(index, file));
+        in_turn(together, files.len(), || (), work, Ok)
     }
 
     /// For each row of a file whether it stays.

@@ -28,7 +28,7 @@ use xxhash_rust::xxh3::xxh3_128;
 /// Tables that are filled in parallel, chosen by the upper bits of a hash.
 const TABLES: usize = 64;
 /// What texts and all that is made of their parts take in memory, in times of what the texts do.
-pub(crate) const TIMES_TEXT: u64 = 5;
+const TIMES_TEXT: u64 = 5;
 /// Texts between two fillings of the tables.
 const BLOCK: usize = 1 << 16;
 const CHUNK: usize = 256;
@@ -114,6 +114,11 @@ struct First {
 }
 
 type Table = HashMap<u128, First, BuildAsItIs>;
+
+/// Whether texts of so many bytes, and all that is made of their parts, fit into so much memory.
+pub(crate) fn fits(text_bytes: u64, memory: u64) -> bool {
+    text_bytes.saturating_mul(TIMES_TEXT) <= memory
+}
 
 impl First {
     /// Counts another of the same, which may come before.

@@ -9,9 +9,10 @@ use crate::documents::Documents;
 use crate::error::{DedupError, Result};
 use crate::options::DedupOptions;
 use crate::spill::{PartitionWriter, Partitions, Record, Runs, Spill};
+use crate::threads::in_turn;
+use rayon::current_num_threads;
 use rayon::prelude::*;
 use std::ops::Range;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
 /// Rows that are cut at a time.
@@ -124,7 +125,7 @@ impl Ranges {
 
 impl Search<'_> {
     fn memory_of_thread(&self) -> u64 {
-        (self.spill.memory() / SHARE / rayon::current_num_threads() as u64).max(1)
+        (self.spill.memory() / SHARE / current_num_threads() as u64).max(1)
     }
 
     /// All parts that are long enough, by their hashes.
@@ -152,7 +153,7 @@ impl Search<'_> {
             control.advance(rows.len() as u64)
         };
         let blocks = documents.len().div_ceil(ROWS);
-        in_turn(blocks, || parts.writer(), hash, PartitionWriter::finish)?;
+        in_turn(current_num_threads(), blocks, || parts.writer(), hash, PartitionWriter::finish)?;
         Ok(parts)
     }
 
@@ -187,7 +188,9 @@ impl Search<'_> {
             control.advance(1)
         };
         let own = || (Table::default(), repeating.writer());
-        in_turn(parts.count(), own, match_up, |(_, writer)| writer.finish())?;
+        in_turn(current_num_threads(), parts.count(), own, match_up, |(_, writer)| {
+            writer.finish()
+        })?;
         Ok((repeating, account.into_inner().unwrap_or_else(PoisonError::into_inner)))
     }
 
@@ -260,26 +263,6 @@ fn of_range(
         found.extend(repeats);
     }
     Ok(found)
-}
-
-/// Works on items by their numbers, each thread one after the other with what is its own.
-fn in_turn<T>(
-    items: usize,
-    own: impl Fn() -> T + Sync,
-    work: impl Fn(&mut T, usize) -> Result<()> + Sync,
-    end: impl Fn(T) -> Result<()> + Sync,
-) -> Result<()> {
-    let next = AtomicUsize::new(0);
-    (0..rayon::current_num_threads()).into_par_iter().try_for_each(|_| {
-        let mut own = own();
-        loop {
-            let item = next.fetch_add(1, Relaxed);
-            if item >= items {
-                return end(own);
-            }
-            work(&mut own, item).inspect_err(|_| next.store(items, Relaxed))?;
-        }
-    })
 }
 
 fn partition_of(hash: u128, partitions: usize) -> usize {

@@ -20,38 +20,24 @@ pub(crate) const RECORD: usize = 5;
 /// Where records lie that were written at once, and how many bytes they have.
 type Extent = (u64, u64);
 
-/// Records in so many partitions, in no order.
+/// Records in runs that are written at once.
 #[derive(Debug)]
-pub(crate) struct Partitions {
+pub(crate) struct Runs {
     spill: Spill,
     file: File,
     end: AtomicU64,
-    extents: Vec<Mutex<Vec<Extent>>>,
 }
 
-impl Partitions {
-    pub(crate) fn new(spill: &Spill, name: &str, partitions: usize) -> Result<Self> {
-        let mut extents = Vec::new();
-        extents.resize_with(partitions.max(1), Mutex::default);
-        let file = spill.file(name)?;
-        Ok(Self { file, spill: spill.clone(), end: AtomicU64::new(0), extents })
+impl Runs {
+    pub(crate) fn new(spill: &Spill, name: &str) -> Result<Self> {
+        Ok(Self { file: spill.file(name)?, spill: spill.clone(), end: AtomicU64::new(0) })
     }
 
-    pub(crate) fn count(&self) -> usize {
-        self.extents.len()
-    }
-
-    /// The bytes of all records.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.end.load(Ordering::Relaxed)
-    }
-
-    /// Writes records; each thread may have one.
-    pub(crate) fn writer(&self) -> PartitionWriter<'_> {
-        let writers = rayon::current_num_threads() * self.count();
-        let most = self.spill.memory / 16 / writers.max(1) as u64;
-        let most = most.clamp(LEAST_WRITTEN, MOST_WRITTEN) as usize;
-        PartitionWriter { partitions: self, buffers: vec![Vec::new(); self.count()], most }
+    /// Writes a run; returns where it is.
+    pub(crate) fn write(&self, records: &[Record]) -> Result<u64> {
+        let bytes: Vec<u8> =
+            records.iter().flatten().flat_map(|number| number.to_le_bytes()).collect();
+        self.append(&bytes)
     }
 
     /// Appends bytes that are whole records; returns where.
@@ -60,6 +46,52 @@ impl Partitions {
         let written = write_at(&self.file, bytes, start);
         written.map_err(|error| self.spill.error(bytes.len() as u64, error))?;
         Ok(start)
+    }
+
+    /// Reads so many records from one of a run on, which is `first` records behind where the run is.
+    pub(crate) fn read(&self, run: u64, first: u64, count: u64) -> Result<Vec<Record>> {
+        let width = (RECORD * WIDTH) as u64;
+        let mut bytes = Vec::new();
+        self.fill(&mut bytes, run + first * width, count * width)?;
+        Ok(records(&bytes).collect())
+    }
+
+    fn fill(&self, bytes: &mut Vec<u8>, start: u64, length: u64) -> Result<()> {
+        bytes.resize(length as usize, 0);
+        read_at(&self.file, bytes, start)
+            .map_err(|error| DedupError::read(&self.spill.folder, error))
+    }
+}
+
+/// Records in so many partitions, in no order.
+#[derive(Debug)]
+pub(crate) struct Partitions {
+    runs: Runs,
+    extents: Vec<Mutex<Vec<Extent>>>,
+}
+
+impl Partitions {
+    pub(crate) fn new(spill: &Spill, name: &str, partitions: usize) -> Result<Self> {
+        let mut extents = Vec::new();
+        extents.resize_with(partitions.max(1), Mutex::default);
+        Ok(Self { runs: Runs::new(spill, name)?, extents })
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.extents.len()
+    }
+
+    /// The bytes of all records.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.runs.end.load(Ordering::Relaxed)
+    }
+
+    /// Writes records; each thread may have one.
+    pub(crate) fn writer(&self) -> PartitionWriter<'_> {
+        let writers = rayon::current_num_threads() * self.count();
+        let most = self.runs.spill.memory / 16 / writers.max(1) as u64;
+        let most = most.clamp(LEAST_WRITTEN, MOST_WRITTEN) as usize;
+        PartitionWriter { partitions: self, buffers: vec![Vec::new(); self.count()], most }
     }
 
     fn extents(&self, partition: usize) -> Vec<Extent> {
@@ -80,9 +112,7 @@ impl Partitions {
             let end = start + length;
             let step = READ / (RECORD * WIDTH) * (RECORD * WIDTH);
             for start in (start..end).step_by(step) {
-                bytes.resize((end - start).min(step as u64) as usize, 0);
-                read_at(&self.file, &mut bytes, start)
-                    .map_err(|error| DedupError::read(&self.spill.folder, error))?;
+                self.runs.fill(&mut bytes, start, (end - start).min(step as u64))?;
                 records(&bytes).try_for_each(&mut each)?;
             }
         }
@@ -127,39 +157,12 @@ impl PartitionWriter<'_> {
         if buffer.is_empty() {
             return Ok(());
         }
-        let start = partitions.append(buffer)?;
+        let start = partitions.runs.append(buffer)?;
         if let Some(extents) = partitions.extents.get(partition) {
             let mut extents = extents.lock().unwrap_or_else(PoisonError::into_inner);
             extents.push((start, buffer.len() as u64));
         }
         buffer.clear();
         Ok(())
-    }
-}
-
-/// Records in runs that are read one by one.
-#[derive(Debug)]
-pub(crate) struct Runs {
-    partitions: Partitions,
-}
-
-impl Runs {
-    pub(crate) fn new(spill: &Spill, name: &str) -> Result<Self> {
-        Ok(Self { partitions: Partitions::new(spill, name, 1)? })
-    }
-
-    /// Writes a run; returns where it is.
-    pub(crate) fn write(&self, records: &[Record]) -> Result<u64> {
-        let bytes: Vec<u8> =
-            records.iter().flatten().flat_map(|number| number.to_le_bytes()).collect();
-        self.partitions.append(&bytes)
-    }
-
-    /// Reads so many records from one of a run on, which is `first` records behind where the run is.
-    pub(crate) fn read(&self, run: u64, first: u64, count: u64) -> Result<Vec<Record>> {
-        let mut bytes = vec![0; count as usize * RECORD * WIDTH];
-        read_at(&self.partitions.file, &mut bytes, run + first * (RECORD * WIDTH) as u64)
-            .map_err(|error| DedupError::read(&self.partitions.spill.folder, error))?;
-        Ok(records(&bytes).collect())
     }
 }
