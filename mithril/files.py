@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from mithril import _native
 from mithril.dedup import first_or_longest
 from mithril.exceptions import of_kind
-from mithril.options import encode, paths_of
+from mithril.options import AlikeOptions, encode, paths_of
 from mithril.progress import reporting
 from mithril.report import Report
 from mithril.sizes import bytes_of, size_text
@@ -27,24 +27,12 @@ InputFormat: TypeAlias = Literal["auto", "parquet", "jsonl", "arrow", "csv", "we
 OutputFormat: TypeAlias = Literal["parquet", "jsonl", "webdataset"]
 
 
-class FileOptions(TypedDict, total=False):
+class FileOptions(AlikeOptions, total=False):
     """What `dedup_files` takes besides inputs, output and `progress`, with the same meaning."""
 
     text_column: str
     id_column: str | None
     method: Method
-    threshold: float
-    recall: float
-    permutations: int
-    seed: int
-    shingle: Shingle
-    ngram: int
-    lowercase: bool
-    unicode_form: UnicodeForm | None
-    casefold: bool
-    strip_accents: bool
-    strip_punctuation: bool
-    collapse_digits: bool
     verify: Verify
     keep: str | None
     cluster: ClusterRule

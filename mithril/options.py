@@ -5,12 +5,43 @@ from __future__ import annotations
 import json
 import math
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from mithril.exceptions import of_kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from mithril.dedup import Shingle, UnicodeForm
+
+
+class AlikeOptions(TypedDict, total=False):
+    """What says which texts are alike, in `mithril.deduplicate` and wherever else they are."""
+
+    threshold: float
+    """The least Jaccard similarity of duplicates; 0.8."""
+    recall: float
+    """The least probability that a pair at the threshold is found; 0.99."""
+    permutations: int
+    """The number of values in a signature; 128."""
+    seed: int
+    """The seed of the sketch; 42."""
+    shingle: Shingle
+    """What a shingle is made of; ``"auto"``."""
+    ngram: int
+    """The number of these in a shingle; 5."""
+    lowercase: bool
+    """Whether texts are lower-cased first; True."""
+    unicode_form: UnicodeForm | None
+    """The normalization form that texts are brought to first; None."""
+    casefold: bool
+    """Whether texts are case-folded first; False."""
+    strip_accents: bool
+    """Whether texts lose their nonspacing marks first; False."""
+    strip_punctuation: bool
+    """Whether punctuation is removed first; False."""
+    collapse_digits: bool
+    """Whether every run of digits becomes one ``0`` first; False."""
 
 
 def encode(**options: Any) -> str:  # noqa: ANN401 - the engine checks each

@@ -2,45 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypedDict
+from typing import TypedDict
 
-from mithril.options import encode
-
-if TYPE_CHECKING:
-    from mithril.dedup import Shingle, UnicodeForm
+from mithril.options import AlikeOptions, encode
 
 
-class Options(TypedDict, total=False):
+class Options(AlikeOptions, total=False):
     """What `mithril.deduplicate` takes too, with the same meaning and the same defaults.
 
-    All else is fixed: ``method="minhash"``, ``verify="exact"``, ``keep="first"``,
-    ``cluster="direct"``.
+    They are those of `mithril.options.AlikeOptions`. All else is fixed: ``method="minhash"``,
+    ``verify="exact"``, ``keep="first"``, ``cluster="direct"``.
     """
-
-    threshold: float
-    """The least Jaccard similarity of duplicates; 0.8."""
-    recall: float
-    """The least probability that a pair at the threshold is found; 0.99."""
-    permutations: int
-    """The number of values in a signature; 128."""
-    seed: int
-    """The seed of the sketch; 42."""
-    shingle: Shingle
-    """What a shingle is made of; ``"auto"``."""
-    ngram: int
-    """The number of these in a shingle; 5."""
-    lowercase: bool
-    """Whether texts are lower-cased first; True."""
-    unicode_form: UnicodeForm | None
-    """The normalization form that texts are brought to first; None."""
-    casefold: bool
-    """Whether texts are case-folded first; False."""
-    strip_accents: bool
-    """Whether texts lose their nonspacing marks first; False."""
-    strip_punctuation: bool
-    """Whether punctuation is removed first; False."""
-    collapse_digits: bool
-    """Whether every run of digits becomes one ``0`` first; False."""
 
 
 class Settings(TypedDict, total=False):
