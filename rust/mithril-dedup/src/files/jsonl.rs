@@ -20,6 +20,7 @@ use super::scanned::{self, Rows, Scanned};
 use super::sink::{EXPECTED_ROW, Sink};
 use crate::control::Control;
 use crate::error::{DedupError, Result};
+use crate::repeats::Edits;
 use crate::spill::Spill;
 use arrow::array::RecordBatch;
 use arrow::json::writer::{LineDelimited, WriterBuilder};
@@ -176,6 +177,7 @@ struct Survivors<'a> {
     file: &'a InputFile,
     rewrite: Rewrite<'a>,
     rows: std::ops::Range<usize>,
+    edits: Edits<'a>,
     /// The line that was given last, if something was removed within it.
     edited: String,
 }
@@ -183,7 +185,8 @@ struct Survivors<'a> {
 impl<'a> Survivors<'a> {
     fn open(file: &'a InputFile, rewrite: Rewrite<'a>, index: usize) -> Result<Self> {
         let lines = Lines::open(file, rewrite.control)?;
-        Ok(Self { lines, file, rewrite, rows: rewrite.scan.rows(index), edited: String::new() })
+        let (rows, edits) = (rewrite.scan.rows(index), rewrite.outcome.edits());
+        Ok(Self { lines, file, rewrite, rows, edits, edited: String::new() })
     }
 
     fn next(&mut self) -> Result<Option<line::Line<'_>>> {
@@ -195,8 +198,8 @@ impl<'a> Survivors<'a> {
             }
             let changed = || DedupError::InputChanged { file: self.file.path.clone() };
             let line = self.lines.next()?.ok_or_else(changed)?;
-            let text =
-                scan.documents.text(row).map(|text| outcome.edited(row, text)).transpose()?;
+            let text = scan.documents.text(row);
+            let text = text.map(|text| self.edits.edited(row, text)).transpose()?;
             let Some(text) = text.flatten() else { return Ok(Some(line)) };
             self.edited = record::with_text(line.text, text_column, &text).ok_or_else(changed)?;
             return Ok(Some(line.with_text(&self.edited)));

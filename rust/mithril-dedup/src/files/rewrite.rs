@@ -147,7 +147,8 @@ impl<'a> Rewrite<'a> {
         }
         let (at, field) = schema.column_with_name(self.text_column).ok_or_else(changed)?;
         let kept = rows.zip(keep).filter_map(|(row, keep)| keep.then_some(row));
-        let texts = kept.map(|row| self.outcome.left_of(&self.scan.documents, row, row));
+        let mut edits = self.outcome.edits();
+        let texts = kept.map(|row| edits.left_of(&self.scan.documents, row, row));
         let texts: LargeStringArray = texts.collect::<Result<_>>()?;
         // A dictionary may have too few keys for texts that were the same and are not now.
         let options = CastOptions { safe: false, ..CastOptions::default() };

@@ -103,7 +103,8 @@ pub(super) fn rewrite(rewrite: Rewrite) -> Result<()> {
     let batches = chunks(&kept, |(_, file)| file.size).into_iter().map(|kept| {
         rewrite.control.check()?;
         let documents = &rewrite.scan.documents;
-        let text = |&(row, _): &(usize, _)| rewrite.outcome.left_of(documents, row, row);
+        let mut edits = rewrite.outcome.edits();
+        let text = |&(row, _): &(usize, _)| edits.left_of(documents, row, row);
         let texts = kept.iter().map(text).collect::<Result<Vec<_>>>()?;
         let texts = texts.into_iter().map(Option::unwrap_or_default);
         let texts = LargeStringArray::from_iter_values(texts);

@@ -149,14 +149,14 @@ fn survivors<'t>(
     }
     let changed = || DedupError::InputChanged { file: file.path.clone() };
     let mut rows = scan.rows(index).zip(keep);
+    let mut edits = outcome.edits();
     Ok(move || {
         for (row, keep) in rows.by_ref() {
             let mut sample = samples.next()?.ok_or_else(changed)?;
             if !keep {
                 continue;
             }
-            let text =
-                scan.documents.text(row).map(|text| outcome.edited(row, text)).transpose()?;
+            let text = scan.documents.text(row).map(|text| edits.edited(row, text)).transpose()?;
             if let Some(text) = text.flatten() {
                 sample.set_text(text_column, &text).ok_or_else(changed)?;
             }

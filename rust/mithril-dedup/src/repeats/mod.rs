@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::hash_keys::BuildAsItIs;
 use crate::options::DedupOptions;
 use crate::spill::Spill;
-pub(crate) use outcome::{integers, removed_texts};
+pub(crate) use outcome::{Edits, integers, removed_texts};
 use parts::Part;
 pub(crate) use parts::Unit;
 use rayon::prelude::*;

@@ -1,6 +1,6 @@
 //! What a run has removed within rows, and the texts without it.
 
-use super::{Repeat, Unit};
+use super::{Repeat, Spooled, Unit};
 use crate::deduplicator::Deduplication;
 use crate::documents::Documents;
 use crate::error::Result;
@@ -33,46 +33,19 @@ impl Deduplication {
     #[must_use]
     pub fn text<'a>(&self, documents: &'a Documents, row: usize) -> Option<Cow<'a, str>> {
         // Nothing has to be read for results that are not written to files.
-        self.left_of(documents, documents.references() + row, row).ok().flatten()
+        self.edits().left_of(documents, documents.references() + row, row).ok().flatten()
     }
 
-    /// The text of a row, which is the document of this number, without what was removed of it.
-    pub(crate) fn left_of<'a>(
-        &self,
-        documents: &'a Documents,
-        document: usize,
-        row: usize,
-    ) -> Result<Option<Cow<'a, str>>> {
-        let Some(text) = documents.text(document) else { return Ok(None) };
-        Ok(Some(self.edited(row, text)?.map_or(Cow::Borrowed(text), Cow::Owned)))
-    }
-
-    /// The text of a row without what was removed of it, if anything was.
-    pub(crate) fn edited(&self, row: usize, text: &str) -> Result<Option<String>> {
-        let Some(unit) = Unit::of(self.report.options.method) else { return Ok(None) };
-        let repeats = self.repeats_of(row..row + 1)?;
-        let without = || unit.without(text, repeats.iter().map(|repeat| &repeat.bytes));
-        Ok((!repeats.is_empty()).then(without))
-    }
-
-    /// What was removed within some rows.
-    fn repeats_of(&self, rows: Range<usize>) -> Result<Cow<'_, [Repeat]>> {
-        match &self.spooled {
-            Some(spooled) => spooled.of(rows).map(Cow::Owned),
-            None => Ok(Cow::Borrowed(self.held_repeats(rows))),
-        }
-    }
-
-    fn held_repeats(&self, rows: Range<usize>) -> &[Repeat] {
-        let at = |row: usize| self.repeats.partition_point(|repeat| repeat.row < row as u64);
-        self.repeats.get(at(rows.start)..at(rows.end)).unwrap_or_default()
+    /// What takes out of texts what was removed within them.
+    pub(crate) fn edits(&self) -> Edits<'_> {
+        Edits { outcome: self, window: None, held: Vec::new() }
     }
 
     /// Whether something was removed within some rows.
     pub(crate) fn has_repeats(&self, rows: Range<usize>) -> Result<bool> {
         match &self.spooled {
             Some(spooled) => spooled.has(rows),
-            None => Ok(!self.held_repeats(rows).is_empty()),
+            None => Ok(!of_rows(&self.repeats, rows).is_empty()),
         }
     }
 
@@ -124,6 +97,52 @@ impl Deduplication {
         let columns = columns.into_iter().map(|(name, column)| (name, column, false));
         Ok(RecordBatch::try_from_iter_with_nullable(columns)?)
     }
+}
+
+/// Takes out of texts what was removed within them; rows that follow each other are read together.
+pub(crate) struct Edits<'a> {
+    outcome: &'a Deduplication,
+    /// The window of rows that was read last, and what was removed within them.
+    window: Option<usize>,
+    held: Vec<Repeat>,
+}
+
+impl Edits<'_> {
+    /// The text of a row without what was removed of it, if anything was.
+    pub(crate) fn edited(&mut self, row: usize, text: &str) -> Result<Option<String>> {
+        let Some(unit) = Unit::of(self.outcome.report.options.method) else { return Ok(None) };
+        let repeats = match &self.outcome.spooled {
+            None => &self.outcome.repeats,
+            Some(spooled) => {
+                let window = Spooled::window_of(row);
+                if self.window != Some(window) {
+                    self.held = spooled.window(window)?;
+                    self.window = Some(window);
+                }
+                &self.held
+            }
+        };
+        let repeats = of_rows(repeats, row..row + 1);
+        let without = || unit.without(text, repeats.iter().map(|repeat| &repeat.bytes));
+        Ok((!repeats.is_empty()).then(without))
+    }
+
+    /// The text of a row, which is the document of this number, without what was removed of it.
+    pub(crate) fn left_of<'a>(
+        &mut self,
+        documents: &'a Documents,
+        document: usize,
+        row: usize,
+    ) -> Result<Option<Cow<'a, str>>> {
+        let Some(text) = documents.text(document) else { return Ok(None) };
+        Ok(Some(self.edited(row, text)?.map_or(Cow::Borrowed(text), Cow::Owned)))
+    }
+}
+
+/// Those of some rows, of repeats that ascend by row.
+pub(super) fn of_rows(repeats: &[Repeat], rows: Range<usize>) -> &[Repeat] {
+    let at = |row: usize| repeats.partition_point(|repeat| repeat.row < row as u64);
+    repeats.get(at(rows.start)..at(rows.end)).unwrap_or_default()
 }
 
 /// A column of numbers of what was removed.

@@ -3,6 +3,7 @@
 //! Parts go to a file by their hashes. Of each share of the hashes a table tells where each part comes first; all others
 //! go to a second file by their rows. With the texts of some rows at hand, what goes of them is checked, and written.
 
+use super::outcome::of_rows;
 use super::{First, Found, Repeat, Repeats, Table, Texts, Unit};
 use crate::control::Control;
 use crate::documents::Documents;
@@ -39,14 +40,9 @@ pub(crate) struct Spooled {
 type Window = (u64, u32, u32);
 
 impl Spooled {
-    /// What was removed within some rows, ascending by row and part.
-    pub(crate) fn of(&self, rows: Range<usize>) -> Result<Vec<Repeat>> {
-        let mut found = Vec::new();
-        for window in rows.start / WINDOW..rows.end.div_ceil(WINDOW) {
-            found.extend(self.window(window)?);
-        }
-        found.retain(|repeat| rows.contains(&(repeat.row as usize)));
-        Ok(found)
+    /// The number of the window that a row is in.
+    pub(super) fn window_of(row: usize) -> usize {
+        row / WINDOW
     }
 
     /// Whether something was removed within some rows.
@@ -54,8 +50,8 @@ impl Spooled {
         for window in rows.start / WINDOW..rows.end.div_ceil(WINDOW) {
             let is_empty = self.windows.get(window).is_none_or(|&(_, _, count)| count == 0);
             let is_inside = rows.start <= window * WINDOW && (window + 1) * WINDOW <= rows.end;
-            let within = |repeat: &Repeat| rows.contains(&(repeat.row as usize));
-            if !is_empty && (is_inside || self.window(window)?.iter().any(within)) {
+            if !is_empty && (is_inside || !of_rows(&self.window(window)?, rows.clone()).is_empty())
+            {
                 return Ok(true);
             }
         }
@@ -68,7 +64,8 @@ impl Spooled {
         (0..self.windows.len()).filter(filled).map(|window| self.window(window))
     }
 
-    fn window(&self, window: usize) -> Result<Vec<Repeat>> {
+    /// What was removed within the rows of a window, ascending by row and part.
+    pub(super) fn window(&self, window: usize) -> Result<Vec<Repeat>> {
         let Some(&(run, first, count)) = self.windows.get(window) else { return Ok(Vec::new()) };
         if count == 0 {
             return Ok(Vec::new());
