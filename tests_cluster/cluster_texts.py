@@ -6,6 +6,7 @@ import functools
 import gzip
 import itertools
 import random
+import re
 import sysconfig
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -120,3 +121,21 @@ def rows_of(result: ClusterResult, starts: Sequence[int]) -> Rows:
         (row(one["id"]), row(one["kept_id"]), one["jaccard"], one["exact_copy"])
         for one in result.duplicates().to_pylist()
     ]
+
+
+def run_example(engine: str, shared: Path, names: dict[str, Any]) -> dict[str, Any]:
+    """Run the example of docs/cluster.md for an engine, on six files below a folder.
+
+    Returns:
+        What the example has defined, and what is in `names`.
+    """
+    (shared / "corpus").mkdir(parents=True)
+    for part in range(6):
+        rows = pa.table({"text": [f"a text of some words, the number {part // 2}"]})
+        pq.write_table(rows, shared / "corpus" / f"part-{part}.parquet")
+    page = Path(__file__).parents[1] / "docs" / "cluster.md"
+    fences = re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    (example,) = [fence for fence in fences if f"mithril.{engine}" in fence]
+    example = example.replace("/shared/", f"{shared}/")
+    exec(compile(example, str(page), "exec"), names)  # noqa: S102 - our own page
+    return names

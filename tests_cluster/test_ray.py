@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+import pyarrow.parquet as pq
 import pytest
 import ray
 import ray.data
-from cluster_texts import CORPORA, at_once, bounds, corpus, rows_of, table, write
+from cluster_texts import CORPORA, at_once, bounds, corpus, rows_of, run_example, table, write
 from phases import PHASES, DeadlyRunner
 
 import mithril.ray
@@ -95,6 +96,15 @@ def test_a_worker_that_is_killed_in_each_phase_changes_nothing(name: str, tmp_pa
     assert killed.keys() == PHASES
     # Each phase took a worker with it.
     assert len(set(killed.values())) == len(PHASES)
+
+
+def test_the_example_of_the_page_runs(tmp_path: Path) -> None:
+    result = run_example("ray", tmp_path / "shared", {})["result"]
+    assert result.duplicates().num_rows == 3
+    place = result.locate(5497558138880)
+    assert (place.block, place.row) == (5, 0)
+    assert place.path.endswith("corpus/part-5.parquet")
+    assert sum(len(rows) for rows in map(pq.read_table, (tmp_path / "shared/clean").iterdir())) == 3
 
 
 def test_what_a_task_raises_is_raised_here(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cluster_texts import CORPORA, at_once, bounds, corpus, rows_of, write
+from cluster_texts import CORPORA, at_once, bounds, corpus, rows_of, run_example, write
 from phases import PHASES, DeadlyRunner
 from pyspark.sql import SparkSession
 
@@ -68,6 +68,12 @@ def test_files_lose_the_rows_that_one_machine_removes(
         assert stay == [row for row in range(len(texts)) if row not in gone]
         assert result.duplicates_dataframe().count() == len(gone)
     assert not list(scratch.iterdir())
+
+
+def test_the_example_of_the_page_runs(spark: Any, tmp_path: Path) -> None:
+    run_example("spark", tmp_path / "shared", {"spark": spark})
+    assert spark.read.parquet(str(tmp_path / "shared" / "clean")).count() == 3
+    assert not list((tmp_path / "shared" / "scratch").iterdir())
 
 
 def test_a_data_frame_loses_what_its_files_do(spark: Any, tmp_path: Path) -> None:
