@@ -31,7 +31,7 @@ as_maturin = $(if $(pyo3_config),PYO3_BUILD_EXTENSION_MODULE=1 PYO3_CONFIG_FILE=
 
 .PHONY: help build demo docs notebooks test test-rust test-package test-python test-notebooks test-cluster \
 	test-arm test-torch test-wheel bench-import package fuzz soak extension lint api deny format bench bench-bucket bench-cluster \
-	bench-codecs bench-compression bench-crowd bench-dedup bench-index bench-minhash bench-scale bench-storage clean
+	bench-codecs bench-compression bench-crowd bench-dedup bench-index bench-minhash bench-pipelines bench-scale bench-storage clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -153,6 +153,9 @@ bench-index: ## time an index of a million documents: adding, asking, saving, op
 bench-minhash: $(VENV)/.built $(VENV)/.bench ## time MinHash and deduplication beside other packages (ARGUMENTS=--quick tries it)
 	$(BIN)/python benchmarks/bench_minhash.py $(ARGUMENTS)
 
+bench-pipelines: $(VENV)/.built $(VENV)/.bench $(VENV)-datatrove/.tools ## time whole commands on a million rows beside datatrove and gaoya (a quarter of an hour)
+	$(BIN)/python benchmarks/bench_pipelines.py --datatrove $(VENV)-datatrove/bin/python $(ARGUMENTS)
+
 bench-bucket: $(VENV)/.built ## time the whole command from bucket to bucket
 	$(BIN)/python benchmarks/bench_bucket.py $(ARGUMENTS)
 
@@ -191,10 +194,11 @@ $(VENV)/.tools: pyproject.toml
 	$(BIN)/python -m pip install --quiet --group dev
 	touch $@
 
-$(VENV)-cluster/.tools: pyproject.toml
-	$(PYTHON) -m venv $(VENV)-cluster
-	$(VENV)-cluster/bin/python -m pip install --quiet --upgrade pip==26.3
-	$(VENV)-cluster/bin/python -m pip install --quiet --group cluster
+# Environments of their own, each with the group of its name.
+$(VENV)-cluster/.tools $(VENV)-datatrove/.tools: $(VENV)-%/.tools: pyproject.toml
+	$(PYTHON) -m venv $(VENV)-$*
+	$(VENV)-$*/bin/python -m pip install --quiet --upgrade pip==26.3
+	$(VENV)-$*/bin/python -m pip install --quiet --group $*
 	touch $@
 
 $(VENV)/.examples: $(VENV)/.tools

@@ -7,8 +7,8 @@ Run it with ``make bench-bucket``. The server is SeaweedFS on this machine, behi
 from __future__ import annotations
 
 import argparse
-import asyncio
 import contextlib
+import fcntl
 import http.client
 import json
 import multiprocessing
@@ -17,24 +17,27 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import planted
-from bench_scale import FOLDER, MITHRIL, Run, watched
+from bench_scale import FOLDER, MITHRIL
+from watch import Run, watched
 
 import mithril
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from threading import Event
 
 ROWS = 1_000_000
 REPETITIONS = 3
 DELAY = 0.02
 KEY, SECRET = "measured", "measured-measured"
 PORTS = ("s3.port", "filer.port", "master.port", "volume.port")
-CHUNK = 1 << 18
+CHUNK = 1 << 20
 
 
 @contextlib.contextmanager
@@ -85,41 +88,42 @@ def wait_for(port: int, method: str, path: str, status: int) -> None:
     sys.exit(f"the server did not answer {method} {path} with {status}")
 
 
-async def delayed(port: int, server_port: int) -> None:
-    """Pass on what comes to a port, each request after a while."""
-
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        back, on = await asyncio.open_connection("127.0.0.1", server_port, limit=CHUNK)
-        is_answered = True
-
-        async def requests() -> None:
-            nonlocal is_answered
-            while data := await reader.read(CHUNK):
-                if is_answered:
-                    is_answered = False
-                    await asyncio.sleep(DELAY)
-                on.write(data)
-                await on.drain()
-            on.close()
-
-        async def answers() -> None:
-            nonlocal is_answered
-            while data := await back.read(CHUNK):
-                is_answered = True
-                writer.write(data)
-                await writer.drain()
-            writer.close()
-
-        with contextlib.suppress(ConnectionError):
-            await asyncio.gather(requests(), answers())
-
-    proxy = await asyncio.start_server(connected, "127.0.0.1", port, limit=CHUNK)
-    await proxy.serve_forever()
-
-
 def pass_on(port: int, server_port: int) -> None:
-    """Be the proxy."""
-    asyncio.run(delayed(port, server_port))
+    """Pass on what comes to a port, each request after a while."""
+    with socket.create_server(("127.0.0.1", port), backlog=256) as proxy:
+        while True:
+            client, _ = proxy.accept()
+            server = socket.create_connection(("127.0.0.1", server_port))
+            is_answered = threading.Event()
+            is_answered.set()
+            for one, other, delay in ((client, server, DELAY), (server, client, 0.0)):
+                one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                ways = (one, other, delay, is_answered)
+                threading.Thread(target=move, args=ways, daemon=True).start()
+
+
+def move(one: socket.socket, other: socket.socket, delay: float, is_answered: Event) -> None:
+    """Move what one socket gets to another, without its coming into this process.
+
+    That takes a sixth of the processor time of reading and writing it, which the command that is
+    measured would have to do without.
+    """
+    take, give = os.pipe()
+    fcntl.fcntl(give, fcntl.F_SETPIPE_SZ, CHUNK)
+    with contextlib.suppress(OSError):
+        while one.recv(1, socket.MSG_PEEK):
+            if not delay:
+                is_answered.set()
+            elif is_answered.is_set():
+                is_answered.clear()
+                time.sleep(delay)
+            left = os.splice(one.fileno(), give, CHUNK)
+            while left:
+                left -= os.splice(take, other.fileno(), left)
+    with contextlib.suppress(OSError):
+        other.shutdown(socket.SHUT_WR)
+    os.close(take)
+    os.close(give)
 
 
 def dedup(source: str | Path, output: str | Path, environment: dict[str, str]) -> Run:

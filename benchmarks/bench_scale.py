@@ -7,26 +7,20 @@ With ``--page`` the figures are written to ``docs/scale-benchmark.md``.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import platform
 import random
-import resource
-import shutil
-import subprocess
 import sys
 import sysconfig
-import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import planted
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import scale_chart
+from watch import Run, watched
 
 import mithril
 from mithril.sizes import bytes_of
@@ -39,40 +33,9 @@ SIZES = (100_000, 1_000_000, 10_000_000)
 MEMORY = "2GiB"
 LITTLE = "256MiB"
 REPETITIONS = 3
-LOOKED_AT_EVERY = 0.02
 SAMPLE = 2000
 HAVE_TO_GO = ("copy", "word more", "words less")
 HAVE_TO_STAY = ("own", "two sentences others")
-
-
-@dataclass(frozen=True)
-class Run:
-    """What a run took."""
-
-    seconds: float
-    peak: int
-    """The most resident memory in bytes, files that are mapped included."""
-    processor: float
-    """Seconds of processors, of this process alone."""
-
-
-def watched(command: list[str | Path], environment: dict[str, str] | None = None) -> Run:
-    """Run a command to its end."""
-    start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment)
-    status, peak = Path(f"/proc/{process.pid}/status"), 0
-    while process.poll() is None:
-        # What it says of the most memory so far; it is gone when the process is.
-        with contextlib.suppress(OSError, StopIteration):
-            lines = status.read_text().splitlines()
-            line = next(line for line in lines if line.startswith("VmHWM"))
-            peak = int(line.split()[1]) * 1024
-        time.sleep(LOOKED_AT_EVERY)
-    if process.returncode:
-        sys.exit(f"{command} failed with {process.returncode}")
-    seconds, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
-    processor = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
-    return Run(seconds, peak, processor)
 
 
 def dedup(source: Path, output: Path, memory: str) -> Run:
@@ -169,31 +132,6 @@ def in_little(rows: int) -> Run:
     return run
 
 
-def datatrove(python: Path, rows: int) -> dict[str, Any]:
-    """Measure datatrove's stages on the same rows, and what they removed."""
-    source, output = planted.write(FOLDER, rows), FOLDER / "datatrove"
-    shutil.rmtree(output, ignore_errors=True)
-    script = Path(__file__).with_name("datatrove_command.py")
-    run = watched([python, script, source, output, str(os.cpu_count())])
-    left = pq.read_table(output / "rows", columns=["metadata"])["metadata"].combine_chunks()
-    stayed = np.zeros(rows, bool)
-    stayed[pc.struct_field(left, "id").to_numpy()] = True
-    table = pq.read_table(source, columns=["kind", "source"])
-    kinds, sources = (table[name].to_numpy() for name in ("kind", "source"))
-    # Which one of a pair goes is its own choice.
-    is_split = ~(stayed & stayed[sources])
-    here, there = (
-        np.isin(kinds, [planted.KINDS.index(name) for name in names])
-        for names in (HAVE_TO_GO, HAVE_TO_STAY)
-    )
-    return {
-        "seconds": run.seconds,
-        "recall": is_split[here].mean(),
-        "wrong": int(is_split[there & (kinds > 0)].sum()),
-        "removed": int(rows - stayed.sum()),
-    }
-
-
 def table(measured: list[dict[str, Any]]) -> str:
     """Lay the runs out as a table."""
     lines = [
@@ -236,7 +174,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="smaller sizes, to try it")
     parser.add_argument("--page", action="store_true", help=f"write {PAGE}")
-    parser.add_argument("--datatrove", type=Path, metavar="PYTHON", help="a Python that has it")
     arguments = parser.parse_args()
     sizes = [20_000, 50_000, 100_000] if arguments.quick else list(SIZES)
     FOLDER.mkdir(parents=True, exist_ok=True)
@@ -253,16 +190,6 @@ def main() -> None:
         "",
         plans(measured),
     ]
-    if arguments.datatrove:
-        peer = datatrove(arguments.datatrove, sizes[1])
-        times = peer["seconds"] / measured[1]["seconds"]
-        text += [
-            "",
-            f"datatrove's four stages take {peer['seconds']:.1f} seconds for {sizes[1]:,} rows,",
-            f"{times:.1f} times as long. They remove {peer['removed']:,} rows:",
-            f"{peer['recall']:.2%} of those that have to go, and {peer['wrong']:,} that have to",
-            "stay.",
-        ]
     print("\n".join(text))
     if arguments.page:
         scale_chart.draw(measured, CHART)

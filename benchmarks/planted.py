@@ -15,6 +15,7 @@ import itertools
 import re
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -23,14 +24,20 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from bench_dedup import write_corpus
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 SENTENCES = 6
 ROWS_PER_FILE = 250_000
 ROWS_PER_GROUP = 50_000
 SENTENCE = re.compile(r"[^\n*]{50,130}")
-KINDS = ("own", "copy", "word more", "words less", "two sentences others")
+KINDS = ("own", "copy", "word more", "words less", "two sentences others", "fourth word other")
 """How a row was made. Of two that differ by ``word more`` or ``words less``, the Jaccard similarity
-is above 0.9; with ``two sentences others`` it is about 0.5."""
-SHARES = (0.9, 0.02, 0.04, 0.02, 0.02)
+is above 0.9; with ``two sentences others`` it is about 0.5; with ``fourth word other``, which is
+made of rows of `MANY_WORDS` alone and of others ``word more``, it is about 0.85."""
+SHARES = (0.9, 0.02, 0.04, 0.02, 0.02, 0.0)
+NEARER_SHARES = (0.88, 0.02, 0.04, 0.02, 0.02, 0.02)
+MANY_WORDS = 50
 
 
 def sentences(folder: Path) -> pa.Array:
@@ -51,20 +58,20 @@ def drawn(file: int, count: int, pool: int) -> npt.NDArray[np.int64]:
     return np.random.default_rng((7, file)).integers(0, pool, (count, SENTENCES))
 
 
-def kinds_of(file: int, count: int) -> npt.NDArray[np.int64]:
+def kinds_of(file: int, count: int, shares: Sequence[float]) -> npt.NDArray[np.int64]:
     """Return how the rows of a file are made, as places in `KINDS`; shape (count,)."""
-    kinds = np.random.default_rng((11, file)).choice(len(KINDS), count, p=SHARES)
+    kinds = np.random.default_rng((11, file)).choice(len(KINDS), count, p=shares)
     kinds[0] = 0
     return kinds
 
 
-def table(file: int, count: int, pool: pa.Array) -> pa.Table:
+def table(file: int, count: int, pool: pa.Array, shares: Sequence[float]) -> pa.Table:
     """Return the rows of a file; sources are in it, or in a file before."""
-    own, kinds = drawn(file, count, len(pool)), kinds_of(file, count)
+    own, kinds = drawn(file, count, len(pool)), kinds_of(file, count, shares)
     before, kinds_before = own[:0], kinds[:0]
     if file:
         before = drawn(file - 1, ROWS_PER_FILE, len(pool))
-        kinds_before = kinds_of(file - 1, ROWS_PER_FILE)
+        kinds_before = kinds_of(file - 1, ROWS_PER_FILE, shares)
     # Sources are rows of their own, of this file or of the one before.
     places = np.arange(len(before) + count)
     is_own = np.concatenate([kinds_before, kinds]) == 0
@@ -78,6 +85,12 @@ def table(file: int, count: int, pool: pa.Array) -> pa.Table:
     taken[others, :2] = draw.integers(0, len(pool), (int(others.sum()), 2))
     parts = [pc.take(pool, pa.array(taken[:, column])) for column in range(SENTENCES)]
     texts = pc.binary_join_element_wise(*parts, " ")
+    words = pc.add(pc.count_substring(texts, " "), 1).to_numpy(zero_copy_only=False)
+    other_word = kinds == KINDS.index("fourth word other")
+    kinds[other_word & (words < MANY_WORDS)] = KINDS.index("word more")
+    other_word &= words >= MANY_WORDS
+    other = pc.replace_substring_regex(texts, r"^(\S+ \S+ \S+) \S+", r"\1 indeed")
+    texts = pc.if_else(pa.array(other_word), other, texts)
     more = pc.binary_join_element_wise(texts, pa.scalar("indeed"), " ")
     texts = pc.if_else(pa.array(kinds == KINDS.index("word more")), more, texts)
     less = pc.replace_substring_regex(texts, r"^\S+ \S+ ", "")
@@ -92,15 +105,15 @@ def table(file: int, count: int, pool: pa.Array) -> pa.Table:
     )
 
 
-def write(folder: Path, rows: int) -> Path:
+def write(folder: Path, rows: int, shares: Sequence[float] = SHARES) -> Path:
     """Write so many rows, unless they are there; returns the folder of the files."""
-    target = folder / f"rows-{rows}"
+    target = folder / f"{'rows' if shares == SHARES else 'nearer'}-{rows}"
     if (target / "_SUCCESS").exists():
         return target
     target.mkdir(parents=True, exist_ok=True)
     pool = sentences(folder)
     for file, start in enumerate(range(0, rows, ROWS_PER_FILE)):
-        made = table(file, min(ROWS_PER_FILE, rows - start), pool)
+        made = table(file, min(ROWS_PER_FILE, rows - start), pool, shares)
         pq.write_table(
             made, target / f"{file:05}.parquet", compression="zstd", row_group_size=ROWS_PER_GROUP
         )

@@ -49,6 +49,7 @@ def contents(folder: Path) -> dict[str, bytes]:
         {"keep": "longest", "cluster": "components", "ngram": 2},
         {"method": "exact", "keep": "max:n", "id_column": "n"},
         {"method": "lines"},
+        {"method": "containment", "ngram": 2, "threshold": 0.9},
     ],
 )
 def test_the_same_goes_whatever_the_memory(
@@ -182,7 +183,14 @@ def script(*arguments: object, **options: object) -> str:
 @pytest.mark.skipif(sys.platform != "linux", reason="others count memory in other ways")
 @pytest.mark.parametrize(
     ("together", "options"),
-    [(1, {}), (1, {"method": "lines"}), (5000, {}), (5000, {"method": "lines"})],
+    [
+        (1, {}),
+        (1, {"method": "lines"}),
+        (1, {"method": "containment"}),
+        (5000, {}),
+        (5000, {"method": "lines"}),
+        (5000, {"method": "containment"}),
+    ],
 )
 def test_memory_is_kept_and_nothing_is_left(
     tmp_path: Path, table: pa.Table, together: int, options: dict[str, Any]

@@ -34,6 +34,13 @@ MAX_TASK_BYTES = 1 << 30
 # What tasks leave for others is in as many pieces as the square of it, whose references are on the
 # driver; and pieces that are too small are there too (100 kB in Ray).
 MAX_GROUPS = 256
+# Pairs for each row that are joined rather than gone through round by round, which ends sooner
+# where many rows are alike.
+JOINED_PAIRS = 32
+# Counters of shingles for each row of a crowd, and the fewest and the most, of a byte each.
+COUNTERS = 256
+FEWEST_COUNTERS = 1 << 12
+MOST_COUNTERS = 1 << 26
 
 
 class Outcome(NamedTuple):
@@ -199,10 +206,12 @@ class _Run:
             [part[count + group] for part in found if part[-1]["crowded"][group]]
             for group in range(count)
         ]
+        in_crowds = sum(sum(part[-1]["crowded"]) for part in found)
         edges = [one[0] for one in self._run(stages.collect, [()] * count, 2)]
         edges = self._compare(found, edges, members)
         self._settle(edges, decisions, may_keep=True)
         prints: list[Any] = []
+        postings: list[tuple[Any, ...]] = []
         while crowds:
             self.rounds += 1
             before, shared = shared, share()
@@ -222,6 +231,15 @@ class _Run:
             decisions.wait_no_more()
             shared = share()
             # Rows of crowds that are like one of the first are out by now.
+            postings = postings or self._postings(in_crowds)
+            calls = [(shared, *of_part) for of_part in postings]
+            joined = [counts["pairs"] for (counts,) in self._run(stages.measure_join, calls, 1)]
+            if max(joined) <= limits.pairs and sum(joined) <= JOINED_PAIRS * in_crowds:
+                calls = [(shared, self.groups, *of_part) for of_part in postings]
+                found = self._run(stages.join, calls, count + 1)
+                edges = self._compare(found, edges, are_joined=True)
+                self._settle(edges, decisions, may_keep=True)
+                break
             prints = prints or self._fingerprints()
             calls = [(shared, self.groups, limits, crowd, *prints) for crowd in crowds]
             found = self._run(stages.pivots, calls, count + 2)
@@ -237,6 +255,20 @@ class _Run:
         ((whole, _),) = self._run(stages.combine, [tuple(prints)], 2)
         return [whole]
 
+    def _postings(self, in_crowds: int) -> list[tuple[Any, ...]]:
+        """Return the rarest shingles of all rows of crowds, by part."""
+        counters = min(max(COUNTERS * in_crowds, FEWEST_COUNTERS), MOST_COUNTERS)
+        counters = 1 << (counters - 1).bit_length()
+        texts, parts = list(self.held.values()), len(self.groups)
+        calls: list[tuple[Any, ...]] = [(self.options, counters, parts, *one) for one in texts]
+        counted = self._run(stages.count_shingles, calls, parts + 1)
+        by_part = list(zip(*(one[:-1] for one in counted), strict=True))
+        sums = [one for one, _ in self._run(stages.add_counts, by_part, 2)]
+        ((shingles, _),) = self._run(stages.combine, [tuple(sums)], 2)
+        calls = [(self.options, parts, shingles, *one) for one in texts]
+        dealt = self._run(stages.postings, calls, parts + 1)
+        return list(zip(*(one[:-1] for one in dealt), strict=True))
+
     def _wait(self, tables: list[Any], decisions: _native.Decisions) -> None:
         """Note the rows that have to wait, a part at a time."""
         for table in tables:
@@ -247,11 +279,13 @@ class _Run:
         pairs: list[list[Any]],
         edges: list[Any],
         members: list[list[Any]] | None = None,
+        *,
+        are_joined: bool = False,
     ) -> list[Any]:
         """Verify the pairs of all parts; return edges with what was found.
 
         At first `members` has the ids of the rows of crowds, by group: later on only those are
-        compared, and no block is read any more.
+        compared, and no block is read any more. Pairs that `are_joined` may share no band.
         """
         count = len(self.groups)
         groups = range(count)
@@ -271,7 +305,7 @@ class _Run:
             pairs_of = [gathered[later][earlier] for earlier in together]
             texts = [one[later - earlier] for earlier in together for one in picked[earlier]]
             texts += [one[count - later + earlier] for earlier in together for one in picked[later]]
-            calls.append((self.options, len(pairs_of), *pairs_of, *texts))
+            calls.append((self.options, len(pairs_of), are_joined, *pairs_of, *texts))
             of_calls.append(later)
         new: list[list[Any]] = [[] for _ in groups]
         verified = self._run(stages.verify, calls, 2)

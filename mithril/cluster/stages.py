@@ -11,6 +11,7 @@ Blocks are numbered in their order; neighbours are in a group, and a group is wh
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec
@@ -281,6 +282,94 @@ def combine(*tables: Any) -> Tables:  # noqa: ANN401 - as above
 
 
 @_task
+def count_shingles(options: str, counters: int, parts: int, *texts: Any) -> Tables:  # noqa: ANN401
+    """Count how common the shingles of texts are.
+
+    Args:
+        options: The options as JSON.
+        counters: By how many counters.
+        parts: In how many parts these are left.
+        texts: Tables of texts.
+
+    Returns:
+        A table of counts for each part, counts for the report.
+    """
+    engine = _engine(options)
+    whole = _table(engine.add_counts([engine.count_shingles(one, counters) for one in texts]))
+    bounds = [counters * part // parts for part in range(parts + 1)]
+    out = [
+        whole.slice(start, end - start).combine_chunks()
+        for start, end in itertools.pairwise(bounds)
+    ]
+    return (*out, _counts(*out))
+
+
+@_task
+def add_counts(*tables: Any) -> Tables:  # noqa: ANN401 - as above
+    """Add up how common shingles are.
+
+    Args:
+        tables: The counts of a part.
+
+    Returns:
+        Their sum, counts for the report.
+    """
+    whole = _table(_native.Stages.add_counts(tables))
+    return whole, _counts(whole)
+
+
+@_task
+def postings(options: str, parts: int, shingles: Any, *texts: Any) -> Tables:  # noqa: ANN401
+    """Deal out the rarest shingles of texts.
+
+    Args:
+        options: The options as JSON.
+        parts: Into how many parts.
+        shingles: How common shingles are.
+        texts: Tables of texts.
+
+    Returns:
+        A table of postings for each part, counts.
+    """
+    engine = _engine(options)
+    dealt = [_tables(engine.postings(one, shingles, parts)) for one in texts]
+    out = [_together(of_part) for of_part in zip(*dealt, strict=True)]
+    return (*out, _counts(*out))
+
+
+@_task
+def measure_join(shared: Shared, *tables: Any) -> Tables:  # noqa: ANN401 - as above
+    """Count the pairs that `join` will look at.
+
+    Args:
+        shared: What was decided so far.
+        tables: The postings of a part.
+
+    Returns:
+        Counts, with ``pairs``.
+    """
+    return (_counts(pairs=_native.Stages.join_size(tables, shared.lengths, shared.state)),)
+
+
+@_task
+def join(shared: Shared, groups: list[int], *tables: Any) -> Tables:  # noqa: ANN401 - as above
+    """Find the pairs of rows of crowds that are left to compare, among the postings of a part.
+
+    Args:
+        shared: What was decided so far.
+        groups: The first block of each group.
+        tables: The postings.
+
+    Returns:
+        The pairs by the group of the later, counts.
+    """
+    engine = _engine(shared.options)
+    pairs = engine.join(tables, shared.lengths, shared.state)
+    by_group = _tables(engine.split_ids(pairs, "later", groups))
+    return (*by_group, _counts(*by_group))
+
+
+@_task
 def gather(groups: list[int], *pairs: Any) -> Tables:  # noqa: ANN401 - as above
     """Collect the pairs whose later row is in one group, each once.
 
@@ -363,19 +452,23 @@ def _blocks(ids: Any) -> set[int]:  # noqa: ANN401 - as above
 
 
 @_task
-def verify(options: str, count: int, *tables: Any) -> Tables:  # noqa: ANN401 - as above
+def verify(options: str, count: int, are_joined: bool, *tables: Any) -> Tables:  # noqa: ANN401
     """Compare the texts of pairs.
 
     Args:
         options: The options as JSON.
         count: So many of `tables` are pairs.
+        are_joined: Whether they are of `join`, and may share no band.
         tables: These, and after them tables that have all of their texts.
 
     Returns:
         The edges, counts.
     """
+    engine, texts = _engine(options), tables[count:]
     pairs = _native.Stages.gather(tables[:count])
-    edges = _table(_engine(options).verify(pairs, tables[count:]))
+    edges = _table(engine.verify(pairs, texts))
+    if are_joined:
+        edges = _table(engine.sharing_a_band(edges, texts))
     return edges, _counts(edges)
 
 

@@ -43,7 +43,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn compare(&mut self, pairs: &[RecordBatch]) {
+    fn compare(&mut self, pairs: &[RecordBatch], are_joined: bool) {
         let pairs = stages::gather(pairs).unwrap();
         let mut texts = Vec::new();
         for (block, documents) in (0..).zip(&self.blocks) {
@@ -51,7 +51,11 @@ impl Run<'_> {
                 texts.push(stages::pick(documents, block, &pairs, column).unwrap());
             }
         }
-        let edges = stages::verify(&pairs, &texts, self.options, Control::default()).unwrap();
+        let control = Control::default();
+        let mut edges = stages::verify(&pairs, &texts, self.options, control).unwrap();
+        if are_joined {
+            edges = stages::sharing_a_band(&edges, &texts, self.options, control).unwrap();
+        }
         self.edges = stages::gather_edges(&[self.edges.clone(), edges]).unwrap();
     }
 
@@ -60,19 +64,43 @@ impl Run<'_> {
         self.decisions.settle(&self.edges, all, may_keep).unwrap();
     }
 
-    /// Of every row.
-    fn fingerprints(&self) -> Fingerprints {
+    /// The texts of every row, by block.
+    fn texts(&self) -> Vec<RecordBatch> {
         let of_block = |(block, documents): (u32, &Documents)| {
             let texts = (0..documents.len())
                 .filter_map(|row| documents.text(row).map(|text| (id_of(block, row), text)));
             let (ids, texts): (Vec<i64>, Vec<&str>) = texts.unzip();
             let text: ArrayRef = Arc::new(StringArray::from(texts));
-            let texts =
-                RecordBatch::try_from_iter([("id", self::ids(&ids)), ("text", text)]).unwrap();
-            stages::fingerprints(&texts, self.options).unwrap()
+            RecordBatch::try_from_iter([("id", self::ids(&ids)), ("text", text)]).unwrap()
         };
-        let tables: Vec<RecordBatch> = (0..).zip(&self.blocks).map(of_block).collect();
+        (0..).zip(&self.blocks).map(of_block).collect()
+    }
+
+    fn fingerprints(&self) -> Fingerprints {
+        let of_texts = |texts: &RecordBatch| stages::fingerprints(texts, self.options).unwrap();
+        let tables: Vec<RecordBatch> = self.texts().iter().map(of_texts).collect();
         Fingerprints::try_new(&tables, self.options.threshold).unwrap()
+    }
+
+    /// Decides all that is undecided at once.
+    fn join(&mut self, counters: usize) {
+        let (texts, options, parts) = (self.texts(), self.options, 3);
+        let count = |texts| stages::count_shingles(texts, options, counters).unwrap();
+        let counts: Vec<RecordBatch> = texts.iter().map(count).collect();
+        let counts = stages::add_counts(&counts).unwrap();
+        let postings = |texts| stages::postings(texts, options, &counts, parts).unwrap();
+        let postings: Vec<Vec<RecordBatch>> = texts.iter().map(postings).collect();
+        let state = self.state();
+        let of_part = |part: usize| {
+            let of_part: Vec<RecordBatch> =
+                postings.iter().map(|postings| postings[part].clone()).collect();
+            let pairs = stages::join(&of_part, &state, options).unwrap();
+            assert!(pairs.num_rows() <= stages::join_size(&of_part, &state).unwrap());
+            pairs
+        };
+        let pairs: Vec<RecordBatch> = (0..parts).map(of_part).collect();
+        self.compare(&pairs, true);
+        self.settle(true);
     }
 
     fn state(&self) -> State {
@@ -86,6 +114,7 @@ fn in_stages(
     block_rows: usize,
     crowd: usize,
     mut limits: (usize, usize),
+    joins: Option<(usize, usize)>,
 ) -> Duplicates {
     let blocks: Vec<Documents> = texts.chunks(block_rows).map(documents).collect();
     let lengths: Vec<usize> = blocks.iter().map(Documents::len).collect();
@@ -115,14 +144,14 @@ fn in_stages(
         crowds.push(crowd);
     }
     let mut prints = Fingerprints::default();
-    for _ in 0..1_000 {
+    for round in 0..1_000 {
         run.decisions.wait_no_more();
         for crowds in &crowds {
             let (of_pivots, waiting) = stages::pivots(crowds, &before, limits, &prints).unwrap();
             pairs.push(of_pivots);
             run.decisions.wait(&waiting).unwrap();
         }
-        run.compare(&pairs);
+        run.compare(&pairs, false);
         run.settle(true);
         let after = run.state();
         pairs.clear();
@@ -135,10 +164,15 @@ fn in_stages(
             }
         }
         assert!(pairs.iter().map(RecordBatch::num_rows).sum::<usize>() <= size);
-        run.compare(&pairs);
+        run.compare(&pairs, false);
         run.settle(false);
         pairs.clear();
         if run.decisions.open() == 0 {
+            break;
+        }
+        if let Some((_, counters)) = joins.filter(|&(rounds, _)| rounds <= round) {
+            run.decisions.wait_no_more();
+            run.join(counters);
             break;
         }
         limits.0 *= 2;
@@ -186,10 +220,12 @@ proptest! {
         most in prop::sample::select(vec![1, 20, 1_000_000]),
         threshold in prop::sample::select(vec![0.3, 0.6, 0.8]),
         ngram in 1_usize..4,
+        // After so many rounds, with so many counters.
+        joins in prop::option::of((0_usize..3, 1_usize..100)),
     ) {
         let shingling = Shingling { ngram, ..Shingling::default() };
         let options = DedupOptions { threshold, shingling, permutations: 64, recall: 0.8, ..DedupOptions::default() };
-        let found = in_stages(&texts, &options, block_rows, crowd, (width, most));
+        let found = in_stages(&texts, &options, block_rows, crowd, (width, most), joins);
         prop_assert_eq!(found, at_once(&texts, &options));
     }
 }
@@ -232,11 +268,17 @@ fn tables_of_something_else_are_errors() {
             .contains("no column \"later\" of Int64")
     );
     assert!(message(stages::find_copies(std::slice::from_ref(&numbers))).contains("\"digest\""));
+    assert!(message(stages::add_counts(std::slice::from_ref(&numbers))).contains("\"count\""));
+    let options = DedupOptions::default();
+    assert!(message(stages::count_shingles(&numbers, &options, 8)).contains("\"text\""));
     let state = Decisions::new(Rows::new([2])).state().unwrap();
     let bands: ArrayRef = Arc::new(UInt64Array::from(vec![1, 1]));
     let elsewhere = [("band", bands), ("id", ids(&[0, id_of(5, 0)]))];
     let elsewhere = RecordBatch::try_from_iter(elsewhere).unwrap();
     let found = stages::candidates(&[elsewhere], &state, 64, 100);
+    assert!(
+        message(stages::join_size(std::slice::from_ref(&numbers), &state)).contains("\"size\"")
+    );
     assert!(message(found).contains("no row has the id 5497558138880"));
     assert!(
         message(State::try_new(Rows::new([3]), &state.table().unwrap()))

@@ -76,7 +76,7 @@ fn link(
 ) -> Result<u64> {
     let all = || (0..buckets.len()).filter_map(|index| buckets.get(index));
     let positions: Vec<u32> = all().map(|(document, _)| document).collect();
-    let mut crowd = Crowd::new(verifier, &positions, control)?;
+    let mut crowd = Crowd::new(verifier, &positions, None, control)?;
     let mut comparer = verifier.comparer();
     let kept_for: HashMap<u32, u32> =
         selection.removed.iter().map(|removal| (removal.position, removal.kept)).collect();
@@ -84,10 +84,7 @@ fn link(
     let (mut candidates, mut left_out) = (Vec::new(), 0);
     for (count, (document, own)) in (1_usize..).zip(all()) {
         let rarest = crowd.rarest(&mut comparer, document);
-        candidates.clear();
-        crowd.candidates(&rarest, Those::All, &mut candidates);
-        candidates.sort_unstable();
-        candidates.dedup();
+        crowd.candidates((document, &rarest), Those::All, &mut candidates);
         for &other in &candidates {
             let others = buckets.of(other);
             if sets.root(other) != sets.root(document)
@@ -104,13 +101,13 @@ fn link(
             let witnesses = witnesses.entry(kept).or_default();
             if *witnesses < WITNESSES {
                 *witnesses += 1;
-                crowd.add(rarest);
+                crowd.add(document, rarest);
             } else {
                 left_out += 1;
             }
         }
         if count % BLOCK == 0 {
-            crowd.end_block();
+            crowd.end_block()?;
             control.advance(BLOCK as u64)?;
         }
         control.check()?;

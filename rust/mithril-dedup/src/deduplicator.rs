@@ -48,8 +48,10 @@ pub struct Deduplicator {
     options: DedupOptions,
     banding: crate::Banding,
     threads: Threads,
-    /// Where what does not fit into memory goes; it all does when `None`.
+    /// Where what does not fit into memory goes, if memory is limited.
     spill: Option<Spill>,
+    /// Whether it is known not to fit.
+    is_much: bool,
 }
 
 /// What the decisions about some documents come from: exact copies, and which of the others share a band.
@@ -156,12 +158,18 @@ impl Deduplicator {
     pub fn try_new(options: DedupOptions) -> Result<Self> {
         let banding = options.banding()?;
         let threads = Threads::try_new(options.threads)?;
-        Ok(Self { options, banding, threads, spill: None })
+        Ok(Self { options, banding, threads, spill: None, is_much: false })
     }
 
-    /// Makes it put what does not fit into memory elsewhere.
-    pub(crate) fn set_spill(&mut self, spill: Option<Spill>) {
-        self.spill = spill;
+    /// Makes it put elsewhere what does not fit into memory: where it `is_much`, whatever is made of texts.
+    pub(crate) fn set_spill(&mut self, spill: Spill, is_much: bool) {
+        self.spill = Some(spill);
+        self.is_much = is_much;
+    }
+
+    /// Where what is made of texts goes, if it is known not to fit.
+    fn spill_of_much(&self) -> Option<&Spill> {
+        self.spill.as_ref().filter(|_| self.is_much)
     }
 
     /// The options.
@@ -294,7 +302,7 @@ impl Deduplicator {
             let (documents, signatures) = (documents.len(), Signatures::none());
             return Ok(Candidates { documents, exact, buckets, signatures, seconds });
         }
-        let (how, spill) = ((options, self.banding), self.spill.as_ref());
+        let (how, spill) = ((options, self.banding), self.spill_of_much());
         let sketches = Sketches::make(documents, &exact.distinct, how, spill, control)?;
         let after_sketch = Instant::now();
         let buckets = self.unit("buckets", || Buckets::build(&sketches))?;
@@ -315,7 +323,7 @@ impl Deduplicator {
         stage: &str,
         make: impl FnOnce() -> Result<T>,
     ) -> Result<T> {
-        match &self.spill {
+        match self.spill_of_much() {
             Some(spill) => spill.unit((stage, 0), |_| true, make),
             None => make(),
         }
@@ -340,7 +348,7 @@ impl Deduplicator {
     ) -> Result<Deduplication> {
         self.check(by)?;
         let start = Instant::now();
-        let found = repeats::find(documents, unit, &self.options, self.spill.as_ref(), control)?;
+        let found = repeats::find(documents, unit, &self.options, self.spill_of_much(), control)?;
         let taken = start.elapsed().as_secs_f64();
         let mut report = self.report(documents, &[], &self.options);
         let removed = found.emptied.len() as u64;

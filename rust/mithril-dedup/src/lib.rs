@@ -34,6 +34,7 @@ mod index;
 mod keep;
 mod kept;
 mod options;
+mod rarest;
 mod repeats;
 mod report;
 mod resume;

@@ -16,10 +16,11 @@
 
 use crate::buckets::Buckets;
 use crate::control::Control;
-use crate::crowded::{Crowd, Rarest, SOON, Those};
+use crate::crowded::{Crowd, SOON, Those};
 use crate::error::Result;
 use crate::kept::Kept;
 use crate::options::Verify;
+use crate::rarest::Rarest;
 use crate::spill::Spill;
 use crate::verify::{Comparer, Verifier};
 use rayon::prelude::*;
@@ -31,6 +32,11 @@ const BLOCK: usize = 2048;
 /// At first, and after one that ended early, blocks are smaller, since a part of them is compared in vain when
 /// they end early.
 const FIRST_BLOCK: usize = 128;
+/// A block ends where its texts have so many bytes, or a part of the memory that there is: what finds each of them in
+/// crowded buckets takes up to ten times as much.
+const LEAST_BLOCK_BYTES: u64 = 1 << 20;
+const BLOCK_BYTES: u64 = 64 << 20;
+const BLOCK_OF_MEMORY: u64 = 256;
 /// What this stage is called in what is kept of a run.
 const STAGE: &str = "select";
 
@@ -120,21 +126,29 @@ pub(crate) fn select(
         is_crowding: false,
         may_crowd: verifier.verifies() != Verify::None,
         rule,
+        spill,
         selection: Selection::default(),
     };
     if verifier.measures_containment() {
         selecting.kept.crowd_all();
         let all: Vec<u32> = (0..buckets.len() as u32).collect();
-        selecting.crowd = Some(Crowd::new(verifier, &all, control)?);
+        selecting.crowd = Some(Crowd::new(verifier, &all, spill, control)?);
     }
     let mut leaders = vec![NOBODY; buckets.sizes().len()];
     let is_alone = rayon::current_num_threads() == 1;
     let (mut start, mut length, mut number) = (0, FIRST_BLOCK, 0);
     while let Some((first, _)) = buckets.get(start) {
-        let block = start..(start + length).min(buckets.len());
+        let block = start..end_of_block(buckets, verifier, start, length);
         let kept = spill.and_then(|spill| spill.kept_unit((STAGE, number), |_| true));
         let is_kept = kept.is_some();
         let before = selecting.selection.so_far();
+        if kept.is_none()
+            && let (Some(crowd), Some((last, _))) =
+                (&mut selecting.crowd, buckets.get(block.end - 1))
+        {
+            let documents = may_be_crowded(buckets, &selecting.kept, start);
+            crowd.look_ahead(verifier, documents, last + 1, control)?;
+        }
         let decided = if let Some(decided) = kept {
             selecting.repeat(start, decided)
         } else if is_alone {
@@ -156,6 +170,22 @@ pub(crate) fn select(
         start += decided;
     }
     Ok(selecting.selection)
+}
+
+/// Where a block ends that begins at `start`, and has at most so many documents.
+fn end_of_block(buckets: &Buckets, verifier: &Verifier, start: usize, length: usize) -> usize {
+    let of_memory = |memory: u64| (memory / BLOCK_OF_MEMORY).clamp(LEAST_BLOCK_BYTES, BLOCK_BYTES);
+    let mut left = verifier.memory().map_or(BLOCK_BYTES, of_memory);
+    let mut end = start;
+    while let Some((document, _)) = buckets.get(end).filter(|_| end < start + length) {
+        let bytes = verifier.length(document);
+        if bytes > left && end > start {
+            break;
+        }
+        left = left.saturating_sub(bytes);
+        end += 1;
+    }
+    end
 }
 
 /// What was decided of a block, for another run.
@@ -197,6 +227,7 @@ struct Selecting<'a> {
     /// Whether pairs are told apart by their elements: where nothing verifies, sharing a bucket is all there is.
     may_crowd: bool,
     rule: Rule,
+    spill: Option<&'a Spill>,
     selection: Selection,
 }
 
@@ -220,7 +251,8 @@ impl<'a> Selecting<'a> {
                     let guesses = Vec::new();
                     return Ok(Pending { document, buckets, comparisons, guesses, rarest });
                 }
-                self.members(buckets, rarest.as_ref(), (Those::Before, 0), others);
+                let row = (document, buckets);
+                self.members(row, rarest.as_ref(), (Those::Before, 0), others);
                 for &kept in &*others {
                     comparisons.add(kept, comparer.verify(document, kept)?);
                 }
@@ -303,7 +335,7 @@ impl<'a> Selecting<'a> {
         if is_reference {
             members.clear();
         } else {
-            self.members(buckets, rarest.as_ref(), (those, first), &mut members);
+            self.members((document, buckets), rarest.as_ref(), (those, first), &mut members);
         }
         for &kept in &members {
             let similarity = match guesses.binary_search_by_key(&kept, |guess| guess.0) {
@@ -336,7 +368,7 @@ impl<'a> Selecting<'a> {
         self.kept_in_block.push(document);
         self.comparer.remember(document);
         if let (Some(crowd), Some(rarest)) = (&mut self.crowd, rarest) {
-            crowd.add(rarest);
+            crowd.add(document, rarest);
         }
     }
 
@@ -344,16 +376,14 @@ impl<'a> Selecting<'a> {
     /// once.
     fn members(
         &self,
-        buckets: &[u32],
+        (document, buckets): (u32, &[u32]),
         rarest: Option<&Rarest>,
         (those, first): (Those, u32),
         members: &mut Vec<u32>,
     ) {
         members.clear();
         if let (Some(crowd), Some(rarest)) = (&self.crowd, rarest) {
-            crowd.candidates(rarest, those, members);
-            members.sort_unstable();
-            members.dedup();
+            crowd.candidates((document, rarest), those, members);
             // Candidates are those that share a band, whatever finds them.
             members.retain(|&other| self.share_a_crowd(buckets, self.buckets.of(other)));
         }
@@ -372,8 +402,7 @@ impl<'a> Selecting<'a> {
     fn end_block(&mut self, verifier: &Verifier, control: Control) -> Result<()> {
         let kept_in_block = std::mem::take(&mut self.kept_in_block);
         if !std::mem::take(&mut self.is_crowding) {
-            self.crowd.iter_mut().for_each(Crowd::end_block);
-            return Ok(());
+            return self.crowd.as_mut().map_or(Ok(()), Crowd::end_block);
         }
         let mut newcomers = Vec::new();
         for document in kept_in_block {
@@ -384,25 +413,34 @@ impl<'a> Selecting<'a> {
         collect(newcomers, &mut self.members);
         let crowd = match &mut self.crowd {
             Some(crowd) => crowd,
-            none => none.insert(Crowd::new(verifier, &may_be_crowded(self.buckets), control)?),
+            none => {
+                let documents = may_be_crowded(self.buckets, &self.kept, 0);
+                let documents: Vec<u32> = documents.collect();
+                none.insert(Crowd::new(verifier, &documents, self.spill, control)?)
+            }
         };
         for &document in &self.members {
             if !crowd.has(document) {
-                crowd.add(crowd.rarest(&mut self.comparer, document));
+                crowd.add(document, crowd.rarest(&mut self.comparer, document));
             }
         }
-        crowd.end_block();
-        Ok(())
+        crowd.end_block()
     }
 }
 
-/// The documents of buckets that are large enough to become crowded.
-fn may_be_crowded(buckets: &Buckets) -> Vec<u32> {
-    let is_large = |&bucket: &u32| {
-        buckets.sizes().get(bucket as usize).is_some_and(|&size| size as usize > SOON)
+/// The documents of buckets that are crowded, or large enough to become so, from the `start`-th that is in any bucket
+/// on.
+fn may_be_crowded(
+    buckets: &Buckets,
+    kept: &Kept,
+    start: usize,
+) -> impl Iterator<Item = u32> + Clone {
+    let may_be = |&bucket: &u32| {
+        let size = buckets.sizes().get(bucket as usize).copied().unwrap_or_default();
+        size as usize > SOON || kept.is_crowded(bucket)
     };
-    let all = (0..buckets.len()).filter_map(|index| buckets.get(index));
-    all.filter(|(_, buckets)| buckets.iter().any(is_large)).map(|(document, _)| document).collect()
+    let all = (start..buckets.len()).filter_map(|index| buckets.get(index));
+    all.filter(move |(_, buckets)| buckets.iter().any(may_be)).map(|(document, _)| document)
 }
 
 /// What finds a document in crowded buckets, if it is in any.

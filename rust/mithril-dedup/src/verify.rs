@@ -3,6 +3,7 @@
 use crate::documents::Documents;
 use crate::error::Result;
 use crate::options::{DedupOptions, Method, Verify};
+use crate::rarest::Goal;
 use crate::shingle::Shingler;
 use crate::sketch::Signatures;
 use mithril_core::MinHasher;
@@ -12,6 +13,8 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Shingle sets are made again when they are not among the most recent of this many bytes.
 const CACHE_BYTES: usize = 256 << 20;
+/// Steps of a comparison between two looks at whether it can still reach the threshold.
+const STEPS: usize = 64;
 /// So that threads seldom wait for each other.
 const SHARDS: usize = 64;
 
@@ -22,6 +25,8 @@ pub(crate) struct Verifier<'a> {
     rows: &'a [u32],
     options: &'a DedupOptions,
     signatures: &'a Signatures,
+    /// What the run may take, if that is limited.
+    memory: Option<u64>,
     /// How many bytes of shingle sets are held in each shard.
     shard_bytes: usize,
     /// The shingle sets of documents that others are compared with.
@@ -48,7 +53,7 @@ pub(crate) struct Comparer<'a> {
 
 impl<'a> Verifier<'a> {
     /// A verifier as the options say; `signatures` are needed for [`Verify::Signature`] alone. `memory` is what the run
-    /// may take, if it is limited.
+    /// may take, if that is limited.
     pub(crate) fn new(
         documents: &'a Documents,
         rows: &'a [u32],
@@ -58,7 +63,7 @@ impl<'a> Verifier<'a> {
     ) -> Self {
         let sets = (0..SHARDS).map(|_| Mutex::default()).collect();
         let bytes = memory.map_or(CACHE_BYTES, |memory| CACHE_BYTES.min((memory / 8) as usize));
-        Self { documents, rows, options, signatures, shard_bytes: bytes / SHARDS, sets }
+        Self { documents, rows, options, signatures, memory, shard_bytes: bytes / SHARDS, sets }
     }
 
     pub(crate) fn comparer(&'a self) -> Comparer<'a> {
@@ -76,14 +81,26 @@ impl<'a> Verifier<'a> {
         self.options.method == Method::Containment
     }
 
-    /// The similarity of the sets of [`elements`](Comparer::elements) that the threshold stands for.
-    pub(crate) fn threshold_of_elements(&self) -> f64 {
-        let threshold = self.options.threshold;
-        match self.options.verify {
-            Verify::Exact => threshold,
+    /// What the sets of [`elements`](Comparer::elements) have to reach.
+    pub(crate) fn goal(&self) -> Goal {
+        let t = self.options.threshold;
+        let threshold = match self.options.verify {
+            Verify::Exact => t,
             // Of k places in each, t·k are the same: t·k of 2·k − t·k.
-            Verify::Signature | Verify::None => threshold / (2.0 - threshold),
-        }
+            Verify::Signature | Verify::None => t / (2.0 - t),
+        };
+        Goal { threshold, is_containment: self.measures_containment() }
+    }
+
+    /// The bytes of a document's text.
+    pub(crate) fn length(&self, position: u32) -> u64 {
+        let row = self.rows.get(position as usize).copied().unwrap_or(u32::MAX);
+        self.documents.length(row as usize).unwrap_or_default() as u64
+    }
+
+    /// What the run may take, if that is limited.
+    pub(crate) fn memory(&self) -> Option<u64> {
+        self.memory
     }
 
     fn text(&self, position: u32) -> &str {
@@ -137,14 +154,8 @@ impl Comparer<'_> {
                 let other = self.set_of(other);
                 let similarity =
                     if verifier.measures_containment() { containment_of } else { jaccard_of };
-                // Sets of sizes too different need no comparison; the quotient of what they could share at
-                // most and at least unite rounds as that of what they do.
-                let bound = similarity(self.set.len().min(other.len()), &self.set, &other);
-                if bound < least {
-                    bound
-                } else {
-                    similarity(shared(&self.set, &other), &self.set, &other)
-                }
+                let reaches = |shared| similarity(shared, &self.set, &other) >= least;
+                similarity(shared(&self.set, &other, reaches), &self.set, &other)
             }
             Verify::Signature => {
                 let signatures = verifier.signatures;
@@ -202,16 +213,27 @@ impl Comparer<'_> {
     }
 }
 
-/// The number of elements that two sets have in common, given as sorted slices.
-fn shared(one: &[u64], two: &[u64]) -> usize {
+/// The number of elements that two sets have in common, given as sorted slices; or a number that does not reach what
+/// is asked for either, as soon as that is clear.
+///
+/// The quotient of what they could share at most and at least unite rounds as that of what they do.
+fn shared(one: &[u64], two: &[u64], reaches: impl Fn(usize) -> bool) -> usize {
     let (mut in_one, mut in_two, mut shared) = (0, 0, 0_usize);
-    // Without a branch that hangs on the hashes, which no processor foresees.
-    while let (Some(first), Some(second)) = (one.get(in_one), two.get(in_two)) {
-        shared += usize::from(first == second);
-        in_one += usize::from(first <= second);
-        in_two += usize::from(second <= first);
+    loop {
+        let most = shared + (one.len() - in_one).min(two.len() - in_two);
+        if most == shared || !reaches(most) {
+            return most;
+        }
+        for _ in 0..STEPS {
+            // Without a branch that hangs on the hashes, which no processor foresees.
+            let (Some(first), Some(second)) = (one.get(in_one), two.get(in_two)) else {
+                return shared;
+            };
+            shared += usize::from(first == second);
+            in_one += usize::from(first <= second);
+            in_two += usize::from(second <= first);
+        }
     }
-    shared
 }
 
 /// The share of the first of two sets that is in the second, if they have so many elements in common.

@@ -267,6 +267,65 @@ impl PyStages {
         })
     }
 
+    fn count_shingles(&self, py: Python, texts: Batch, counters: usize) -> PyResult<PyTable> {
+        detached(py, || stages::count_shingles(&texts.0, &self.options, counters)).map(PyTable::new)
+    }
+
+    #[staticmethod]
+    fn add_counts(py: Python, counts: Vec<Batch>) -> PyResult<PyTable> {
+        let counts = plain(counts);
+        detached(py, || stages::add_counts(&counts)).map(PyTable::new)
+    }
+
+    /// Postings by part.
+    fn postings(
+        &self,
+        py: Python,
+        texts: Batch,
+        counts: Batch,
+        parts: usize,
+    ) -> PyResult<Vec<PyTable>> {
+        detached(py, || stages::postings(&texts.0, &self.options, &counts.0, parts)).map(tables)
+    }
+
+    /// Pairs.
+    fn join(
+        &self,
+        py: Python,
+        postings: Vec<Batch>,
+        lengths: Vec<usize>,
+        state: Batch,
+    ) -> PyResult<PyTable> {
+        let postings = plain(postings);
+        detached(py, || {
+            let state = State::try_new(Rows::new(lengths), &state.0)?;
+            stages::join(&postings, &state, &self.options)
+        })
+        .map(PyTable::new)
+    }
+
+    #[staticmethod]
+    fn join_size(
+        py: Python,
+        postings: Vec<Batch>,
+        lengths: Vec<usize>,
+        state: Batch,
+    ) -> PyResult<usize> {
+        let postings = plain(postings);
+        detached(py, || {
+            stages::join_size(&postings, &State::try_new(Rows::new(lengths), &state.0)?)
+        })
+    }
+
+    /// Edges.
+    fn sharing_a_band(&self, py: Python, edges: Batch, texts: Vec<Batch>) -> PyResult<PyTable> {
+        let texts = plain(texts);
+        interruptible(py, |control| {
+            stages::sharing_a_band(&edges.0, &texts, &self.options, control)
+        })
+        .map(PyTable::new)
+    }
+
     #[staticmethod]
     fn gather(py: Python, pairs: Vec<Batch>) -> PyResult<PyTable> {
         let pairs = plain(pairs);

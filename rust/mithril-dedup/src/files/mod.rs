@@ -260,7 +260,7 @@ fn work(
     // What is made of lines takes more than they do.
     let is_much = Unit::of(options.dedup.method).is_some()
         && !repeats::fits(scan.documents.memory(), spill.memory());
-    deduplicator.set_spill((spooled.is_some() || is_much).then(|| spill.clone()));
+    deduplicator.set_spill(spill.clone(), spooled.is_some() || is_much);
     if !options.dedup.within && references.are_none() {
         return Err(DedupError::InvalidArgument(
             "without within, rows are compared with those of against alone, and there are none"

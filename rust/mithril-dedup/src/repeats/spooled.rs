@@ -9,7 +9,7 @@ use crate::control::Control;
 use crate::documents::Documents;
 use crate::error::{DedupError, Result};
 use crate::options::DedupOptions;
-use crate::spill::{PartitionWriter, Partitions, Record, Runs, Spill};
+use crate::spill::{PartitionWriter, Partitions, RECORD, Record, Runs, Spill};
 use crate::threads::in_turn;
 use rayon::current_num_threads;
 use rayon::prelude::*;
@@ -32,7 +32,7 @@ const MOST_PARTITIONS: u64 = 4096;
 /// What was removed within rows, in a temporary file.
 #[derive(Debug)]
 pub(crate) struct Spooled {
-    runs: Runs,
+    runs: Runs<RECORD>,
     /// Where the repeats of each [`WINDOW`] of rows are: the place of a run, those of it before, and how many.
     windows: Vec<Window>,
 }

@@ -14,7 +14,7 @@ use crate::resume::Resume;
 pub(crate) use columns::{Columns, RowSpool, Rows};
 pub(crate) use map::Map;
 pub(crate) use memory::of_the_machine;
-pub(crate) use partitions::{PartitionWriter, Partitions, Record, Runs};
+pub(crate) use partitions::{PartitionWriter, Partitions, RECORD, Record, Runs};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::File;

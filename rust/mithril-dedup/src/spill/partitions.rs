@@ -20,21 +20,21 @@ pub(crate) const RECORD: usize = 5;
 /// Where records lie that were written at once, and how many bytes they have.
 type Extent = (u64, u64);
 
-/// Records in runs that are written at once.
+/// Records of so many numbers in runs that are written at once.
 #[derive(Debug)]
-pub(crate) struct Runs {
+pub(crate) struct Runs<const N: usize> {
     spill: Spill,
     file: File,
     end: AtomicU64,
 }
 
-impl Runs {
+impl<const N: usize> Runs<N> {
     pub(crate) fn new(spill: &Spill, name: &str) -> Result<Self> {
         Ok(Self { file: spill.file(name)?, spill: spill.clone(), end: AtomicU64::new(0) })
     }
 
     /// Writes a run; returns where it is.
-    pub(crate) fn write(&self, records: &[Record]) -> Result<u64> {
+    pub(crate) fn write(&self, records: &[[u64; N]]) -> Result<u64> {
         let bytes: Vec<u8> =
             records.iter().flatten().flat_map(|number| number.to_le_bytes()).collect();
         self.append(&bytes)
@@ -49,8 +49,8 @@ impl Runs {
     }
 
     /// Reads so many records from one of a run on, which is `first` records behind where the run is.
-    pub(crate) fn read(&self, run: u64, first: u64, count: u64) -> Result<Vec<Record>> {
-        let width = (RECORD * WIDTH) as u64;
+    pub(crate) fn read(&self, run: u64, first: u64, count: u64) -> Result<Vec<[u64; N]>> {
+        let width = (N * WIDTH) as u64;
         let mut bytes = Vec::new();
         self.fill(&mut bytes, run + first * width, count * width)?;
         Ok(records(&bytes).collect())
@@ -66,7 +66,7 @@ impl Runs {
 /// Records in so many partitions, in no order.
 #[derive(Debug)]
 pub(crate) struct Partitions {
-    runs: Runs,
+    runs: Runs<RECORD>,
     extents: Vec<Mutex<Vec<Extent>>>,
 }
 
@@ -120,12 +120,11 @@ impl Partitions {
     }
 }
 
-fn records(bytes: &[u8]) -> impl Iterator<Item = Record> + '_ {
-    let numbers = |record: &[u8; RECORD * WIDTH]| {
-        let mut numbers = record.as_chunks().0.iter().map(|&number| u64::from_le_bytes(number));
-        std::array::from_fn(|_| numbers.next().unwrap_or_default())
-    };
-    bytes.as_chunks().0.iter().map(numbers)
+fn records<const N: usize>(bytes: &[u8]) -> impl Iterator<Item = [u64; N]> + '_ {
+    let numbers = bytes.as_chunks().0.iter().map(|&number| u64::from_le_bytes(number));
+    let mut numbers = numbers.fuse();
+    let count = bytes.len() / (N * WIDTH);
+    (0..count).map(move |_| std::array::from_fn(|_| numbers.next().unwrap_or_default()))
 }
 
 /// Collects records until they are worth writing.

@@ -5,13 +5,11 @@
 //! alike, whatever else may be. Where two thirds of all texts are one template, nearly all pairs are ruled out, in some
 //! nanoseconds each.
 
-use super::tables::{batch, ids, missing, of_ids, values};
+use super::tables::{batch, each_set, ids, missing, of_ids, values};
 use crate::error::Result;
 use crate::options::DedupOptions;
-use crate::shingle::Shingler;
 use arrow::array::{ArrayRef, AsArray, FixedSizeBinaryArray, RecordBatch, UInt32Array};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, UInt32Type};
+use arrow::datatypes::UInt32Type;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -24,25 +22,22 @@ const BYTES: usize = 8 * WORDS;
 ///
 /// [`DedupError::InvalidArgument`](crate::DedupError::InvalidArgument) for a table that is none of texts.
 pub fn fingerprints(texts: &RecordBatch, options: &DedupOptions) -> Result<RecordBatch> {
-    let column = texts.column_by_name("text").ok_or_else(|| missing("text", "strings"))?;
-    let column = cast(column, &DataType::LargeUtf8)?;
-    let mut shingler = Shingler::new(options.shingling);
-    let (mut set, mut sizes, mut prints) = (Vec::new(), Vec::new(), Vec::new());
-    for text in column.as_string::<i64>() {
-        shingler.set_into(text.unwrap_or_default(), &mut set);
+    let (mut rows, mut sizes, mut prints) = (Vec::new(), Vec::new(), Vec::new());
+    each_set(texts, options.shingling, |id, set| {
         let mut bits = [0_u64; WORDS];
-        for hash in &set {
+        for hash in set {
             if let Some(word) = bits.get_mut((hash >> 6) as usize % WORDS) {
                 *word |= 1 << (hash & 63);
             }
         }
+        rows.push(id);
         sizes.push(set.len() as u32);
         prints.push(bits.map(u64::to_le_bytes).concat());
-    }
+    })?;
     let prints = prints.iter().map(Some);
     let prints = FixedSizeBinaryArray::try_from_sparse_iter_with_size(prints, BYTES as i32)?;
     batch([
-        ("id", of_ids(ids(texts, "id")?.to_vec())),
+        ("id", of_ids(rows)),
         ("bits", Arc::new(prints) as ArrayRef),
         ("size", Arc::new(UInt32Array::from(sizes))),
     ])

@@ -15,6 +15,8 @@
 //! | crowds | `band`, `id`: buckets that are too large to compare all with all, sorted |
 //! | texts | `id`, `text` |
 //! | fingerprints | `id`, `bits` (128 bytes), `size` |
+//! | counts | `count` (uint8): how common shingles are, about |
+//! | postings | `shingle` (uint64), `id`, `size`, `after` (uint32), `is_first`: the rarest shingles of each text |
 //! | edges | `later`, `earlier`, `jaccard`: pairs that are verified |
 //! | state | `kept`, `removed`: a bit each for each row there is, in the order of ids |
 //! | duplicates | `id`, `kept_id`, `jaccard`, `exact_copy` |
@@ -29,8 +31,10 @@
 //!    and [`verify`] compares.
 //! 6. [`Decisions::settle`] decides the rows that edges and crowds allow to decide.
 //! 7. [`spread`] takes what was kept in crowds to pairs with all that come after it there; then 5, and 6, which
-//!    only removes; and from 4 on with more pivots, until every row is decided. From the second round on
-//!    [`fingerprints`] of the rows of crowds rule out most of the pairs that are not alike.
+//!    only removes; and from 4 on with more pivots, until every row is decided. [`fingerprints`] of the rows of crowds
+//!    rule out most of the pairs that are not alike then.
+//!    Instead, once that is few pairs, [`join`] gives all that are left to compare at once: those of rows that meet at
+//!    one of their rarest [`postings`], by [`count_shingles`] of all.
 //! 8. [`assign`] finds for every removed row the kept one that is most like it, [`resolve`] and [`finish`] do it
 //!    for copies.
 //!
@@ -43,6 +47,7 @@ mod candidates;
 mod copies;
 mod decide;
 mod fingerprints;
+mod join;
 mod rows;
 mod sign;
 mod tables;
@@ -52,6 +57,7 @@ pub use candidates::{candidates, gather, pivots, split_ids, spread, spread_size}
 pub use copies::{find_copies, finish, resolve};
 pub use decide::{Decisions, State, assign, gather_edges};
 pub use fingerprints::{Fingerprints, fingerprints};
+pub use join::{add_counts, count_shingles, join, join_size, postings, sharing_a_band};
 pub use rows::{MAX_BLOCKS, ROW_BITS, Rows, id_of};
 pub use sign::{Counts, Signed, pick, select, sign};
 pub use verify::verify;

@@ -1,6 +1,9 @@
 //! Columns of tables, in and out.
 
+use crate::documents::Documents;
 use crate::error::{DedupError, Result};
+use crate::options::Shingling;
+use crate::shingle::Shingler;
 use arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, Int64Array, RecordBatch,
     UInt32Array,
@@ -46,6 +49,27 @@ pub(super) fn batch<const N: usize>(columns: [(&str, ArrayRef); N]) -> Result<Re
 
 pub(super) fn of_ids(ids: Vec<i64>) -> ArrayRef {
     Arc::new(Int64Array::from(ids))
+}
+
+/// The texts of a table of texts.
+pub(super) fn documents(texts: &RecordBatch) -> Result<Documents> {
+    let column = texts.column_by_name("text").ok_or_else(|| missing("text", "strings"))?;
+    Documents::try_from_chunks([Arc::clone(column)])
+}
+
+/// Calls `visit` with the id of each text of a table, and its shingles, each once.
+pub(super) fn each_set(
+    texts: &RecordBatch,
+    shingling: Shingling,
+    mut visit: impl FnMut(i64, &[u64]),
+) -> Result<()> {
+    let (documents, ids) = (documents(texts)?, ids(texts, "id")?);
+    let (mut shingler, mut set) = (Shingler::new(shingling), Vec::new());
+    for (row, &id) in ids.iter().enumerate() {
+        shingler.set_into(documents.text(row).unwrap_or_default(), &mut set);
+        visit(id, &set);
+    }
+    Ok(())
 }
 
 /// The table of pairs, each once, in the order of the later and then of the earlier.

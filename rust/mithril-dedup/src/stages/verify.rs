@@ -1,6 +1,6 @@
 //! From pairs and texts to edges.
 
-use super::tables::{batch, ids, missing, of_ids};
+use super::tables::{batch, documents as of_table, ids, of_ids};
 use crate::control::Control;
 use crate::documents::Documents;
 use crate::error::{DedupError, Result};
@@ -45,8 +45,7 @@ pub fn verify(
     let mut positions: HashMap<i64, u32> = HashMap::new();
     for table in texts {
         let start = documents.len() as u32;
-        let column = table.column_by_name("text").ok_or_else(|| missing("text", "strings"))?;
-        documents.push(column)?;
+        documents.append(of_table(table)?)?;
         positions.extend(ids(table, "id")?.iter().copied().zip(start..));
     }
     let position = |id: i64| {

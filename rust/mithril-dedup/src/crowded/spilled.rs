@@ -1,0 +1,220 @@
+//! What the index of a crowd has no memory for: in temporary files, by element.
+//!
+//! To look a document up there, all of it would have to be read. So many documents are looked up together, ahead of
+//! their turn: what they look for and what is written are both in the order of elements, and read side by side. What is
+//! written later meets them at once, while it is still in memory.
+
+use super::lists::Lists;
+use super::{SHARDS, shard_of};
+use crate::control::Control;
+use crate::error::Result;
+use crate::rarest::{Goal, Place, Rarest};
+use crate::spill::{Runs, Spill};
+use rayon::prelude::*;
+use std::collections::HashMap;
+
+/// The part of a run's memory for the index, and for what documents look for; the least of either. Both may take twice
+/// as much for a while.
+const OF_MEMORY: u64 = 16;
+const LEAST_BYTES: u64 = 16 << 20;
+/// Postings that are read at once.
+const READ: u64 = 1 << 15;
+
+/// An element, a document and its size, and the place of the element in two ways.
+type Record = [u64; 3];
+
+/// The postings of kept documents, as far as memory does not hold them.
+pub(super) struct Spilled {
+    runs: Runs<3>,
+    /// By shard: where each run begins, and how many postings it has, in the order of elements.
+    written: Vec<Vec<(u64, u64)>>,
+    bytes: u64,
+    ahead: Ahead,
+}
+
+/// Documents that were looked up before their turn.
+#[derive(Default)]
+struct Ahead {
+    /// Documents before this one.
+    end: u32,
+    /// By shard, in the order of elements; of each, first those of documents that look it up as the smaller too.
+    lookups: Vec<Vec<Lookup>>,
+    found: Found,
+}
+
+/// For each document those that were found, as often as they were.
+type Found = HashMap<u32, Vec<(u32, u32)>>;
+
+#[derive(Clone, Copy)]
+struct Lookup {
+    element: u64,
+    document: u32,
+    place: Place,
+    is_first: bool,
+}
+
+impl Spilled {
+    pub(super) fn new(spill: &Spill) -> Result<Self> {
+        Ok(Self {
+            runs: Runs::new(spill, "crowd")?,
+            written: vec![Vec::new(); SHARDS],
+            bytes: (spill.memory() / OF_MEMORY).max(LEAST_BYTES),
+            ahead: Ahead::default(),
+        })
+    }
+
+    /// Whether lists take more memory than there is for them.
+    pub(super) fn is_full(&self, lists: &[Lists]) -> bool {
+        lists.iter().map(Lists::bytes).sum::<usize>() as u64 > self.bytes
+    }
+
+    /// Moves the postings of all lists into files.
+    pub(super) fn write(&mut self, lists: &mut [Lists], goal: Goal) -> Result<()> {
+        let ahead = &self.ahead;
+        let written: Vec<((u64, u64), Found)> = lists
+            .par_iter_mut()
+            .enumerate()
+            .map(|(shard, lists)| {
+                let record = |(element, posting, is_first): (u64, &super::Posting, bool)| {
+                    let Place { size, after } = posting.place;
+                    let document = u64::from(posting.document) << 32 | u64::from(size);
+                    [element, document, u64::from(after) << 1 | u64::from(is_first)]
+                };
+                let mut records: Vec<Record> = lists.all().map(record).collect();
+                *lists = Lists::default();
+                records.sort_unstable();
+                let mut meeting = Meeting::new(ahead.lookups.get(shard), goal);
+                meeting.meet(&records);
+                let start = self.runs.write(&records)?;
+                Ok(((start, records.len() as u64), meeting.found()))
+            })
+            .collect::<Result<_>>()?;
+        for (runs, (run, found)) in self.written.iter_mut().zip(written) {
+            runs.push(run);
+            add(&mut self.ahead.found, found);
+        }
+        Ok(())
+    }
+
+    /// Whether a document has yet to be looked up.
+    pub(super) fn wants(&self, document: u32) -> bool {
+        document >= self.ahead.end && self.written.iter().any(|runs| !runs.is_empty())
+    }
+
+    /// Looks documents up, which are ascending and have not been decided, as many as there is memory for, and at least
+    /// those before `until`.
+    pub(super) fn look_up(
+        &mut self,
+        mut documents: impl Iterator<Item = u32>,
+        until: u32,
+        rarest: impl Fn(u32) -> Rarest + Sync,
+        goal: Goal,
+        control: Control,
+    ) -> Result<()> {
+        let mut ahead = Ahead::default();
+        ahead.lookups.resize_with(SHARDS, Vec::new);
+        let mut left = self.bytes as usize / size_of::<Lookup>();
+        loop {
+            let together = rayon::current_num_threads() * 4;
+            let next: Vec<u32> = documents.by_ref().take(together).collect();
+            let Some(&end) = next.last() else {
+                ahead.end = u32::MAX;
+                break;
+            };
+            let found = next.par_iter().map(|&document| {
+                let lookup =
+                    |(element, place, is_first)| Lookup { element, document, place, is_first };
+                control.check().map(|()| rarest(document).looked_up().map(lookup).collect())
+            });
+            for lookup in found.collect::<Result<Vec<Vec<Lookup>>>>()?.concat() {
+                left = left.saturating_sub(1);
+                if let Some(lookups) = ahead.lookups.get_mut(shard_of(lookup.element)) {
+                    lookups.push(lookup);
+                }
+            }
+            ahead.end = end + 1;
+            if left == 0 && end + 1 >= until {
+                break;
+            }
+        }
+        let found = ahead.lookups.par_iter_mut().zip(&self.written).map(|(lookups, runs)| {
+            lookups.sort_unstable_by_key(|lookup| (lookup.element, !lookup.is_first));
+            let mut meeting = Meeting::new(Some(lookups), goal);
+            for &(start, count) in runs {
+                meeting.begin();
+                for first in (0..count).step_by(READ as usize) {
+                    control.check()?;
+                    meeting.meet(&self.runs.read(start, first, READ.min(count - first))?);
+                }
+            }
+            Ok(meeting.found())
+        });
+        for of_shard in found.collect::<Result<Vec<_>>>()? {
+            add(&mut ahead.found, of_shard);
+        }
+        self.ahead = ahead;
+        Ok(())
+    }
+
+    /// Appends what was found for a document, each as often as it was.
+    pub(super) fn candidates(&self, document: u32, candidates: &mut Vec<u32>) {
+        for &(other, times) in self.ahead.found.get(&document).into_iter().flatten() {
+            candidates.extend(std::iter::repeat_n(other, times as usize));
+        }
+    }
+}
+
+fn add(all: &mut Found, more: Found) {
+    for (document, found) in more {
+        all.entry(document).or_default().extend(found);
+    }
+}
+
+/// Lookups and postings, both in the order of elements, side by side.
+struct Meeting<'a> {
+    lookups: &'a [Lookup],
+    at: usize,
+    goal: Goal,
+    times: HashMap<(u32, u32), u32>,
+}
+
+impl<'a> Meeting<'a> {
+    fn new(lookups: Option<&'a Vec<Lookup>>, goal: Goal) -> Self {
+        let lookups = lookups.map_or(&[][..], Vec::as_slice);
+        Self { lookups, at: 0, goal, times: HashMap::new() }
+    }
+
+    /// Begins with another run.
+    fn begin(&mut self) {
+        self.at = 0;
+    }
+
+    /// Goes on with the next postings of a run.
+    fn meet(&mut self, postings: &[Record]) {
+        for &[element, document, after] in postings {
+            let behind = self.lookups.get(self.at..).unwrap_or_default();
+            self.at += behind.iter().take_while(|lookup| lookup.element < element).count();
+            let (other, size) = ((document >> 32) as u32, document as u32);
+            let (place, is_first) = (Place { size, after: (after >> 1) as u32 }, after & 1 == 1);
+            let here = self.lookups.get(self.at..).unwrap_or_default();
+            // Where neither looks it up as the smaller, and these are the many, no time is spent.
+            let may_meet =
+                |lookup: &&Lookup| lookup.element == element && (is_first || lookup.is_first);
+            for lookup in here.iter().take_while(may_meet) {
+                if lookup.document > other
+                    && self.goal.do_meet((lookup.place, lookup.is_first), (place, is_first))
+                {
+                    *self.times.entry((lookup.document, other)).or_default() += 1;
+                }
+            }
+        }
+    }
+
+    fn found(self) -> Found {
+        let mut found = Found::new();
+        for ((document, other), times) in self.times {
+            found.entry(document).or_default().push((other, times));
+        }
+        found
+    }
+}
