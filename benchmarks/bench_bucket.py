@@ -1,7 +1,8 @@
 """Time the whole command from bucket to bucket beside the same from folder to folder.
 
 Run it with ``make bench-bucket``. The server is SeaweedFS on this machine, behind a proxy that adds
-20 ms to every request; server, proxy and command share the processor's cores.
+20 ms to every request. They share all processors with the command, or, to see what the command
+takes for itself, have others than it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import http.client
 import json
 import multiprocessing
 import os
+import shutil
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -33,7 +36,10 @@ if TYPE_CHECKING:
     from threading import Event
 
 ROWS = 1_000_000
-REPETITIONS = 3
+REPETITIONS = 5
+REPLACED = "an output that is replaced"
+APART = "a new output, the command on one processor and the server on the others"
+KINDS = ("a new output", REPLACED, APART)
 DELAY = 0.02
 KEY, SECRET = "measured", "measured-measured"
 PORTS = ("s3.port", "filer.port", "master.port", "volume.port")
@@ -126,10 +132,20 @@ def move(one: socket.socket, other: socket.socket, delay: float, is_answered: Ev
     os.close(give)
 
 
-def dedup(source: str | Path, output: str | Path, environment: dict[str, str]) -> Run:
-    """Run the command."""
-    command: list[str | Path] = [MITHRIL, "dedup", source, "--output", output]
+def dedup(
+    pin: list[str], source: str | Path, output: str | Path, environment: dict[str, str]
+) -> Run:
+    """Run the command, `pin` being what binds it to a processor."""
+    command: list[str | Path] = [*pin, MITHRIL, "dedup", source, "--output", output]
     return watched([*command, "--overwrite", "--quiet"], environment)
+
+
+def bind(processes: list[int], processors: list[int]) -> None:
+    """Have processes run on these processors alone, with all their threads."""
+    chosen = ",".join(map(str, processors))
+    for process in processes:
+        command = ["taskset", "--all-tasks", "--pid", "--cpu-list", chosen, str(process)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
 def processor_of(processes: list[int]) -> float:
@@ -164,23 +180,40 @@ def main() -> None:
         for path in sorted(source.glob("*.parquet")):
             store.put(f"rows/{path.name}", path.read_bytes())
             size += path.stat().st_size
-        here, there = [], []
-        serving = 0.0
+        here, there = FOLDER / "out-here", "s3://bench/clean"
+        runs: dict[str, tuple[list[Run], list[Run]]] = {kind: ([], []) for kind in KINDS}
+        serving: dict[str, list[float]] = {kind: [] for kind in KINDS}
+        processors = sorted(os.sched_getaffinity(0))
         for _ in range(REPETITIONS):
-            here.append(dedup(source, FOLDER / "out-here", environment))
-            before = processor_of(servers)
-            there.append(dedup("s3://bench/rows", "s3://bench/clean", environment))
-            serving += (processor_of(servers) - before) / REPETITIONS
+            for kind, (local, bucket) in runs.items():
+                if kind != REPLACED:
+                    shutil.rmtree(here, ignore_errors=True)
+                    for key in store.list("clean/"):
+                        store.delete(key)
+                pin = [] if kind != APART else ["taskset", "--cpu-list", str(processors[0])]
+                bind(servers, processors[1:] if pin else processors)
+                local.append(dedup(pin, source, here, environment))
+                before = processor_of(servers)
+                bucket.append(dedup(pin, "s3://bench/rows", there, environment))
+                serving[kind].append(processor_of(servers) - before)
         proxy.terminate()
-    middle = [sorted(runs, key=lambda run: run.seconds)[REPETITIONS // 2] for runs in (here, there)]
-    local, bucket = (run.seconds for run in middle)
-    print(
-        f"{rows:,} rows, {size / 1e6:,.0f} MB of Parquet: folder to folder {local:.2f} s, bucket "
-        f"to bucket {bucket:.2f} s, {bucket / local:.2f} times as long; peak memory "
-        f"{max(run.peak for run in here) / 1e6:,.0f} and "
-        f"{max(run.peak for run in there) / 1e6:,.0f} MB; of {os.cpu_count()} processors, which "
-        f"the server has to share, {' and '.join(f'{run.processor:.2f}' for run in middle)} "
-        f"seconds, and {serving:.2f} for the server and the delay"
+    print(f"{rows:,} rows, {size / 1e6:,.0f} MB of Parquet, on {os.cpu_count()} processors:")
+    for kind, (local, bucket) in runs.items():
+        print(account(kind, local, bucket, statistics.median(serving[kind])))
+
+
+def account(kind: str, local: list[Run], bucket: list[Run], serving: float) -> str:
+    """Say what runs have taken."""
+    one, other = (
+        sorted(runs, key=lambda run: run.seconds)[len(runs) // 2] for runs in (local, bucket)
+    )
+    return (
+        f"{kind}: folder to folder {one.seconds:.2f} s, bucket to bucket {other.seconds:.2f} s, "
+        f"{other.seconds / one.seconds:.2f} times as long; peak memory "
+        f"{max(run.peak for run in local) / 1e6:,.0f} and "
+        f"{max(run.peak for run in bucket) / 1e6:,.0f} MB; of the processors "
+        f"{one.processor:.2f} and {other.processor:.2f} seconds, and {serving:.2f} for the server "
+        "and the delay"
     )
 
 

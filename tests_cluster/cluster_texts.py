@@ -77,7 +77,21 @@ def chain() -> Corpus:
     return Corpus(texts, {"shingle": "whitespace", "ngram": 1, "recall": 0.999})
 
 
-CORPORA = {"real": real, "skew": skew, "chain": chain}
+def unlike() -> Corpus:
+    """Rows that share a paragraph and are not alike, but for a few that are."""
+    draw = random.Random(4)
+    paragraph = " ".join(f"w{number}" for number in range(56))
+    texts: list[str | None] = []
+    for number in range(6_000):
+        own = [f"x{number}y{place}" for place in range(draw.randrange(8, 40))]
+        texts.append(f"{paragraph} {' '.join(own)}")
+        if number % 20 == 0:
+            texts.append(f"{paragraph} {' '.join(own[1:])}")
+    draw.shuffle(texts)
+    return Corpus(texts, {"shingle": "whitespace", "ngram": 3})
+
+
+CORPORA = {"real": real, "skew": skew, "chain": chain, "unlike": unlike}
 
 
 @functools.cache

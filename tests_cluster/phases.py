@@ -11,14 +11,19 @@ if TYPE_CHECKING:
 
     from mithril.cluster.runner import Calls, Runner, Task
 
+ROUNDS = {"pivots", "fingerprints"}
+"""What runs where too many rows of crowds are alike for a join."""
 PHASES = {
     "sign",
     "find_copies",
     "candidates",
-    "pivots",
     "measure",
     "spread",
-    "fingerprints",
+    "count_shingles",
+    "add_counts",
+    "postings",
+    "measure_join",
+    "join",
     "combine",
     "gather",
     "pick",

@@ -114,6 +114,15 @@ def test_an_output_in_the_way_stays(tmp_path: Path, bucket: str) -> None:
         mithril.dedup_files(path, f"s3://{bucket}", overwrite=True)
 
 
+def test_patterns_match_folders_and_names_are_taken_as_they_are(bucket: str) -> None:
+    store = mithril.open_store(f"s3://{bucket}")
+    for key in ("in/year=1/a.jsonl", "in/year=2/month=1/b.jsonl", "in/years/c.jsonl", "d[1].jsonl"):
+        store.put(key, json.dumps({"text": f"the text of {key}"}).encode())
+    for name, count in (("in/year=*", 2), ("in/*/month=?", 1), ("in/year*", 3), ("d[1].jsonl", 1)):
+        report = mithril.dedup_files(f"s3://{bucket}/{name}", f"s3://{bucket}/out", overwrite=True)
+        assert report.documents == count, name
+
+
 def test_what_fails_leaves_nothing(tmp_path: Path, bucket: str) -> None:
     store = mithril.open_store(f"s3://{bucket}")
     good = tmp_path / "good.parquet"

@@ -15,6 +15,7 @@ use mithril_dedup::{
     Threads, Verify,
 };
 use proptest::prelude::*;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 type Text = Option<String>;
@@ -40,6 +41,7 @@ struct Run<'a> {
     blocks: Vec<Documents>,
     edges: RecordBatch,
     decisions: Decisions,
+    copies: HashSet<i64>,
 }
 
 impl Run<'_> {
@@ -64,10 +66,11 @@ impl Run<'_> {
         self.decisions.settle(&self.edges, all, may_keep).unwrap();
     }
 
-    /// The texts of every row, by block.
+    /// The texts of every row that is no copy, by block.
     fn texts(&self) -> Vec<RecordBatch> {
         let of_block = |(block, documents): (u32, &Documents)| {
             let texts = (0..documents.len())
+                .filter(|&row| !self.copies.contains(&id_of(block, row)))
                 .filter_map(|row| documents.text(row).map(|text| (id_of(block, row), text)));
             let (ids, texts): (Vec<i64>, Vec<&str>) = texts.unzip();
             let text: ArrayRef = Arc::new(StringArray::from(texts));
@@ -128,12 +131,13 @@ fn in_stages(
     };
     let edges = stages::gather_edges(&[]).unwrap();
     let decisions = Decisions::new(Rows::new(lengths));
-    let mut run = Run { options, blocks, edges, decisions };
+    let mut run = Run { options, blocks, edges, decisions, copies: HashSet::new() };
     let copies: Vec<RecordBatch> = (0..3)
         .map(|number| stages::find_copies(&part(|signed| &signed.digests, number)).unwrap())
         .collect();
     for copies in &copies {
         run.decisions.remove(copies).unwrap();
+        run.copies.extend(copies["id"].as_primitive::<Int64Type>().values());
     }
     let mut before = run.state();
     let (mut pairs, mut crowds) = (Vec::new(), Vec::new());

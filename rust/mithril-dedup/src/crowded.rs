@@ -121,25 +121,27 @@ impl Crowd {
         self.documents.contains(&document)
     }
 
-    /// Has the documents that come next looked up in temporary files, if there are any: those of one block at least,
-    /// which ends before `end`.
+    /// Has the documents that come next looked up in temporary files, if there are any and one of a block is not, which
+    /// ends before `end`. Gives the first document that is not.
     pub(crate) fn look_ahead(
         &mut self,
         verifier: &Verifier,
         documents: impl Iterator<Item = u32> + Clone,
         end: u32,
         control: Control,
-    ) -> Result<()> {
-        let Self { spilled: Some(spilled), rarity, .. } = self else { return Ok(()) };
-        if !documents.clone().take_while(|&document| document < end).any(|one| spilled.wants(one)) {
-            return Ok(());
+    ) -> Result<u32> {
+        let Self { spilled: Some(spilled), rarity, .. } = self else { return Ok(u32::MAX) };
+        let looked_up = spilled.end();
+        if documents.clone().take_while(|&document| document < end).all(|one| one < looked_up) {
+            return Ok(end.max(looked_up));
         }
         let rarest = |document| {
             let mut elements = Vec::new();
             verifier.comparer().elements(document, &mut elements);
             rarity.rarest(elements)
         };
-        spilled.look_up(documents, end, rarest, rarity.goal(), control)
+        spilled.look_up(documents, rarest, rarity.goal(), control)?;
+        Ok(spilled.end())
     }
 
     /// Puts those documents that may reach the threshold with a document into `candidates`, ascending.

@@ -90,6 +90,8 @@ impl Rarity {
     }
 
     pub(crate) fn of_counts(counts: &[u8], goal: Goal) -> Self {
+        // Of no counters nothing is known.
+        let counts = if counts.is_empty() { &[u8::MAX] } else { counts };
         Self { counts: counts.iter().map(|&count| AtomicU8::new(count)).collect(), goal }
     }
 
@@ -140,6 +142,9 @@ impl Rarity {
         elements.extend(keys.iter().map(|&key| key as u64));
         elements.shrink_to_fit();
         let alone = keys.partition_point(|key| key >> 64 <= 1);
+        // Of what is too few nothing is found.
+        let is_hopeless = looked_up.saturating_sub(alone) < least;
+        let looked_up = if is_hopeless { alone } else { looked_up };
         Rarest { elements, alone, first, looked_up, least, size }
     }
 }

@@ -32,11 +32,9 @@ const BLOCK: usize = 2048;
 /// At first, and after one that ended early, blocks are smaller, since a part of them is compared in vain when
 /// they end early.
 const FIRST_BLOCK: usize = 128;
-/// A block ends where its texts have so many bytes, or a part of the memory that there is: what finds each of them in
-/// crowded buckets takes up to ten times as much.
-const LEAST_BLOCK_BYTES: u64 = 1 << 20;
-const BLOCK_BYTES: u64 = 64 << 20;
-const BLOCK_OF_MEMORY: u64 = 256;
+/// A block ends where its texts have so many bytes: what finds each of them in crowded buckets may take fifty times as
+/// much. It is the same in any memory, so that the same buckets become crowded.
+const BLOCK_BYTES: u64 = 2 << 20;
 /// What this stage is called in what is kept of a run.
 const STAGE: &str = "select";
 
@@ -138,16 +136,20 @@ pub(crate) fn select(
     let is_alone = rayon::current_num_threads() == 1;
     let (mut start, mut length, mut number) = (0, FIRST_BLOCK, 0);
     while let Some((first, _)) = buckets.get(start) {
-        let block = start..end_of_block(buckets, verifier, start, length);
+        let mut block = start..end_of_block(buckets, verifier, start, length);
         let kept = spill.and_then(|spill| spill.kept_unit((STAGE, number), |_| true));
         let is_kept = kept.is_some();
         let before = selecting.selection.so_far();
         if kept.is_none()
-            && let (Some(crowd), Some((last, _))) =
-                (&mut selecting.crowd, buckets.get(block.end - 1))
+            && let Some(crowd) = &mut selecting.crowd
+            && let Some((last, _)) = buckets.get(block.end - 1)
         {
             let documents = may_be_crowded(buckets, &selecting.kept, start);
-            crowd.look_ahead(verifier, documents, last + 1, control)?;
+            let end = crowd.look_ahead(verifier, documents, last + 1, control)?;
+            let is_ahead = |&(document, _): &(u32, &[u32])| document >= end;
+            while block.len() > 1 && buckets.get(block.end - 1).as_ref().is_some_and(is_ahead) {
+                block.end -= 1;
+            }
         }
         let decided = if let Some(decided) = kept {
             selecting.repeat(start, decided)
@@ -174,9 +176,7 @@ pub(crate) fn select(
 
 /// Where a block ends that begins at `start`, and has at most so many documents.
 fn end_of_block(buckets: &Buckets, verifier: &Verifier, start: usize, length: usize) -> usize {
-    let of_memory = |memory: u64| (memory / BLOCK_OF_MEMORY).clamp(LEAST_BLOCK_BYTES, BLOCK_BYTES);
-    let mut left = verifier.memory().map_or(BLOCK_BYTES, of_memory);
-    let mut end = start;
+    let (mut left, mut end) = (BLOCK_BYTES, start);
     while let Some((document, _)) = buckets.get(end).filter(|_| end < start + length) {
         let bytes = verifier.length(document);
         if bytes > left && end > start {

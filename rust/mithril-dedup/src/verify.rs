@@ -25,8 +25,6 @@ pub(crate) struct Verifier<'a> {
     rows: &'a [u32],
     options: &'a DedupOptions,
     signatures: &'a Signatures,
-    /// What the run may take, if that is limited.
-    memory: Option<u64>,
     /// How many bytes of shingle sets are held in each shard.
     shard_bytes: usize,
     /// The shingle sets of documents that others are compared with.
@@ -63,7 +61,7 @@ impl<'a> Verifier<'a> {
     ) -> Self {
         let sets = (0..SHARDS).map(|_| Mutex::default()).collect();
         let bytes = memory.map_or(CACHE_BYTES, |memory| CACHE_BYTES.min((memory / 8) as usize));
-        Self { documents, rows, options, signatures, memory, shard_bytes: bytes / SHARDS, sets }
+        Self { documents, rows, options, signatures, shard_bytes: bytes / SHARDS, sets }
     }
 
     pub(crate) fn comparer(&'a self) -> Comparer<'a> {
@@ -96,11 +94,6 @@ impl<'a> Verifier<'a> {
     pub(crate) fn length(&self, position: u32) -> u64 {
         let row = self.rows.get(position as usize).copied().unwrap_or(u32::MAX);
         self.documents.length(row as usize).unwrap_or_default() as u64
-    }
-
-    /// What the run may take, if that is limited.
-    pub(crate) fn memory(&self) -> Option<u64> {
-        self.memory
     }
 
     fn text(&self, position: u32) -> &str {

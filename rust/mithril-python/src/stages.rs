@@ -321,7 +321,8 @@ impl PyStages {
     fn sharing_a_band(&self, py: Python, edges: Batch, texts: Vec<Batch>) -> PyResult<PyTable> {
         let texts = plain(texts);
         interruptible(py, |control| {
-            stages::sharing_a_band(&edges.0, &texts, &self.options, control)
+            let share = || stages::sharing_a_band(&edges.0, &texts, &self.options, control);
+            self.threads.install(share)
         })
         .map(PyTable::new)
     }

@@ -17,6 +17,8 @@ use std::collections::HashMap;
 /// as much for a while.
 const OF_MEMORY: u64 = 16;
 const LEAST_BYTES: u64 = 16 << 20;
+/// What a pair that was found takes, about.
+const PAIR_BYTES: usize = 32;
 /// Postings that are read at once.
 const READ: u64 = 1 << 15;
 
@@ -70,8 +72,8 @@ impl Spilled {
 
     /// Moves the postings of all lists into files.
     pub(super) fn write(&mut self, lists: &mut [Lists], goal: Goal) -> Result<()> {
-        let ahead = &self.ahead;
-        let written: Vec<((u64, u64), Found)> = lists
+        let (ahead, most) = (&self.ahead, self.most_pairs());
+        let written: Vec<((u64, u64), Option<Found>)> = lists
             .par_iter_mut()
             .enumerate()
             .map(|(shard, lists)| {
@@ -83,44 +85,55 @@ impl Spilled {
                 let mut records: Vec<Record> = lists.all().map(record).collect();
                 *lists = Lists::default();
                 records.sort_unstable();
-                let mut meeting = Meeting::new(ahead.lookups.get(shard), goal);
+                let lookups = ahead.lookups.get(shard).map_or(&[][..], Vec::as_slice);
+                let mut meeting = Meeting::new(lookups, most, goal);
                 meeting.meet(&records);
                 let start = self.runs.write(&records)?;
                 Ok(((start, records.len() as u64), meeting.found()))
             })
             .collect::<Result<_>>()?;
+        let mut is_too_much = false;
         for (runs, (run, found)) in self.written.iter_mut().zip(written) {
             runs.push(run);
-            add(&mut self.ahead.found, found);
+            is_too_much |= found.is_none();
+            add(&mut self.ahead.found, found.unwrap_or_default());
+        }
+        if is_too_much {
+            // They are looked up once more, fewer at a time.
+            self.ahead = Ahead::default();
         }
         Ok(())
     }
 
-    /// Whether a document has yet to be looked up.
-    pub(super) fn wants(&self, document: u32) -> bool {
-        document >= self.ahead.end && self.written.iter().any(|runs| !runs.is_empty())
+    /// How many pairs a shard may find.
+    fn most_pairs(&self) -> usize {
+        self.bytes as usize / PAIR_BYTES / SHARDS
     }
 
-    /// Looks documents up, which are ascending and have not been decided, as many as there is memory for, and at least
-    /// those before `until`.
+    /// The first document that has not been looked up; none before there is anything to look into.
+    pub(super) fn end(&self) -> u32 {
+        if self.written.iter().all(Vec::is_empty) { u32::MAX } else { self.ahead.end }
+    }
+
+    /// Looks documents up, which are ascending and have not been decided: as many as there is memory for, and one at
+    /// least.
     pub(super) fn look_up(
         &mut self,
         mut documents: impl Iterator<Item = u32>,
-        until: u32,
         rarest: impl Fn(u32) -> Rarest + Sync,
         goal: Goal,
         control: Control,
     ) -> Result<()> {
-        let mut ahead = Ahead::default();
+        let mut ahead = Ahead { end: u32::MAX, ..Ahead::default() };
         ahead.lookups.resize_with(SHARDS, Vec::new);
+        let mut chosen: Vec<u32> = Vec::new();
         let mut left = self.bytes as usize / size_of::<Lookup>();
         loop {
             let together = rayon::current_num_threads() * 4;
             let next: Vec<u32> = documents.by_ref().take(together).collect();
-            let Some(&end) = next.last() else {
-                ahead.end = u32::MAX;
+            if next.is_empty() {
                 break;
-            };
+            }
             let found = next.par_iter().map(|&document| {
                 let lookup =
                     |(element, place, is_first)| Lookup { element, document, place, is_first };
@@ -132,28 +145,58 @@ impl Spilled {
                     lookups.push(lookup);
                 }
             }
-            ahead.end = end + 1;
-            if left == 0 && end + 1 >= until {
+            chosen.extend(next);
+            if left == 0 {
+                ahead.end = chosen.last().map_or(u32::MAX, |last| last + 1);
                 break;
             }
         }
-        let found = ahead.lookups.par_iter_mut().zip(&self.written).map(|(lookups, runs)| {
+        ahead.lookups.par_iter_mut().for_each(|lookups| {
             lookups.sort_unstable_by_key(|lookup| (lookup.element, !lookup.is_first));
-            let mut meeting = Meeting::new(Some(lookups), goal);
+        });
+        loop {
+            let most = if chosen.len() > 1 { self.most_pairs() } else { usize::MAX };
+            if let Some(found) = self.meet(&ahead.lookups, most, goal, control)? {
+                ahead.found = found;
+                break;
+            }
+            chosen.truncate(chosen.len() / 2);
+            let end = chosen.last().map_or(u32::MAX, |last| last + 1);
+            ahead.end = end;
+            ahead.lookups.iter_mut().for_each(|all| all.retain(|lookup| lookup.document < end));
+        }
+        self.ahead = ahead;
+        Ok(())
+    }
+
+    /// What lookups find in all runs; nothing if a shard has more than so many pairs.
+    fn meet(
+        &self,
+        lookups: &[Vec<Lookup>],
+        most: usize,
+        goal: Goal,
+        control: Control,
+    ) -> Result<Option<Found>> {
+        let found = lookups.par_iter().zip(&self.written).map(|(lookups, runs)| {
+            let mut meeting = Meeting::new(lookups, most, goal);
             for &(start, count) in runs {
                 meeting.begin();
                 for first in (0..count).step_by(READ as usize) {
                     control.check()?;
                     meeting.meet(&self.runs.read(start, first, READ.min(count - first))?);
+                    if meeting.is_over() {
+                        return Ok(None);
+                    }
                 }
             }
             Ok(meeting.found())
         });
+        let mut all = Found::new();
         for of_shard in found.collect::<Result<Vec<_>>>()? {
-            add(&mut ahead.found, of_shard);
+            let Some(of_shard) = of_shard else { return Ok(None) };
+            add(&mut all, of_shard);
         }
-        self.ahead = ahead;
-        Ok(())
+        Ok(Some(all))
     }
 
     /// Appends what was found for a document, each as often as it was.
@@ -175,13 +218,19 @@ struct Meeting<'a> {
     lookups: &'a [Lookup],
     at: usize,
     goal: Goal,
+    /// How often each pair of a document and another has met.
     times: HashMap<(u32, u32), u32>,
+    /// How many pairs it may be.
+    most: usize,
 }
 
 impl<'a> Meeting<'a> {
-    fn new(lookups: Option<&'a Vec<Lookup>>, goal: Goal) -> Self {
-        let lookups = lookups.map_or(&[][..], Vec::as_slice);
-        Self { lookups, at: 0, goal, times: HashMap::new() }
+    fn new(lookups: &'a [Lookup], most: usize, goal: Goal) -> Self {
+        Self { lookups, at: 0, goal, times: HashMap::new(), most }
+    }
+
+    fn is_over(&self) -> bool {
+        self.times.len() > self.most
     }
 
     /// Begins with another run.
@@ -192,6 +241,9 @@ impl<'a> Meeting<'a> {
     /// Goes on with the next postings of a run.
     fn meet(&mut self, postings: &[Record]) {
         for &[element, document, after] in postings {
+            if self.is_over() {
+                return;
+            }
             let behind = self.lookups.get(self.at..).unwrap_or_default();
             self.at += behind.iter().take_while(|lookup| lookup.element < element).count();
             let (other, size) = ((document >> 32) as u32, document as u32);
@@ -210,11 +262,15 @@ impl<'a> Meeting<'a> {
         }
     }
 
-    fn found(self) -> Found {
+    /// What has met, if it is not too much.
+    fn found(self) -> Option<Found> {
+        if self.is_over() {
+            return None;
+        }
         let mut found = Found::new();
         for ((document, other), times) in self.times {
             found.entry(document).or_default().push((other, times));
         }
-        found
+        Some(found)
     }
 }

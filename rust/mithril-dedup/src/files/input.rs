@@ -208,11 +208,13 @@ impl Search {
     fn objects(&mut self, bucket: &Bucket, key: &str) -> Result<()> {
         let missing = || DedupError::NotFound { path: bucket.url_of(key) };
         let literal = key.find(['*', '?', '[']);
-        if literal.is_none()
-            && !key.is_empty()
-            && !key.ends_with('/')
-            && let Some(object) = bucket.find(key)?
-        {
+        let is_folder = key.is_empty() || key.ends_with('/');
+        let named = match (!is_folder).then(|| bucket.find(key)).transpose() {
+            // What is no key may be a pattern.
+            Err(_) if literal.is_some() => None,
+            found => found?.flatten(),
+        };
+        if let Some(object) = named {
             let format = self.format_of_object(&object, true).unwrap_or(Format::Text);
             if self.seen.insert(object.url()) {
                 self.found.push((format, InputFile::of_object(object)));
@@ -221,7 +223,7 @@ impl Search {
         }
         let (prefix, pattern) = match literal {
             Some(at) => (key.get(..at).unwrap_or_default().to_owned(), Some(compile(key)?)),
-            None if key.is_empty() || key.ends_with('/') => (key.to_owned(), None),
+            None if is_folder => (key.to_owned(), None),
             None => (format!("{key}/"), None),
         };
         let mut any = false;
@@ -243,8 +245,7 @@ impl Search {
                 || name.is_empty()
                 || NOT_DATA.contains(&name)
                 || is_own(folder, name);
-            let fits =
-                pattern.as_ref().is_none_or(|pattern| pattern.matches_with(&object.key, GLOB));
+            let fits = pattern.as_ref().is_none_or(|pattern| is_below(&object.key, pattern));
             if is_left_out || !fits {
                 continue;
             }
@@ -362,6 +363,12 @@ fn not_a_table(path: &Path) -> DedupError {
          whole file as one document with --input-format text (input_format=\"text\")",
         path.display()
     ))
+}
+
+/// Whether a key, or a folder that it is in, matches a pattern.
+fn is_below(key: &str, pattern: &glob::Pattern) -> bool {
+    let folders = key.match_indices('/').filter_map(|(at, _)| key.get(..at));
+    folders.chain([key]).any(|name| pattern.matches_with(name, GLOB))
 }
 
 fn compile(pattern: &str) -> Result<glob::Pattern> {

@@ -221,7 +221,10 @@ impl OutputFolder {
         // What an earlier run has left here was whole when it took this name.
         if self.workspace.is_some() || !place.exists() {
             let partial = self.building.join(format!("{name}{PARTIAL}"));
-            let file = PartFile::create(&partial).map_err(wrong)?;
+            let mut file = PartFile::create(&partial).map_err(wrong)?;
+            if let Some(upload) = &self.upload {
+                file.tell(upload.follow(name, &partial).map_err(wrong)?);
+            }
             let mut writer = io::BufWriter::with_capacity(1 << 20, file);
             write(&mut writer)?;
             writer.flush().map_err(wrong)?;
@@ -233,6 +236,9 @@ impl OutputFolder {
                 resume.keep(written(name), &writer.get_ref().print())?;
             }
             fs::rename(&partial, &place).map_err(wrong)?;
+            if writer.get_ref().end() {
+                return Ok(());
+            }
         }
         if let Some(upload) = &self.upload {
             upload.add(name, place);

@@ -1,5 +1,6 @@
 //! Files of an output, and what tells that one is still what was written.
 
+use super::upload::{Growth, Written};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -21,11 +22,24 @@ pub(super) struct PartFile {
     file: File,
     size: u64,
     hash: Xxh3,
+    /// Who sends it meanwhile.
+    growth: Option<Growth>,
 }
 
 impl PartFile {
     pub(super) fn create(path: &Path) -> io::Result<Self> {
-        Ok(Self { file: File::create_new(path)?, size: 0, hash: Xxh3::new() })
+        Ok(Self { file: File::create_new(path)?, size: 0, hash: Xxh3::new(), growth: None })
+    }
+
+    /// Has it sent as it is written.
+    pub(super) fn tell(&mut self, growth: Option<Growth>) {
+        self.growth = growth;
+    }
+
+    /// Says that all of it is written; whether it was sent meanwhile.
+    pub(super) fn end(&self) -> bool {
+        let written = Written { bytes: self.size, is_whole: true };
+        self.growth.as_ref().map(|growth| growth.send_replace(written)).is_some()
     }
 
     pub(super) fn sync(&self) -> io::Result<()> {
@@ -42,6 +56,9 @@ impl Write for PartFile {
         let count = self.file.write(bytes)?;
         self.hash.update(bytes.get(..count).unwrap_or_default());
         self.size += count as u64;
+        if let Some(growth) = &self.growth {
+            growth.send_replace(Written { bytes: self.size, is_whole: false });
+        }
         Ok(count)
     }
 

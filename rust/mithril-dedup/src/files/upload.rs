@@ -1,4 +1,4 @@
-//! The output in a bucket: files go there as they are ready, and the report last.
+//! The output in a bucket: files go there as they are written, and the report last.
 
 use super::output::{REPORT, is_known};
 use super::remote::{Bucket, Task};
@@ -10,11 +10,11 @@ use mithril_core::{StorageError, runtime, spawn, spawn_blocking};
 use std::collections::HashSet;
 use std::fmt::Display;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// What is read of a file at a time.
@@ -31,6 +31,16 @@ const SENT: &str = "sent";
 
 /// Keys, and what writes them.
 type Begun = Vec<(String, Task<()>)>;
+
+/// How far a file is that is being written.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Written {
+    pub(super) bytes: u64,
+    pub(super) is_whole: bool,
+}
+
+/// What is told so.
+pub(super) type Growth = watch::Sender<Written>;
 
 /// A folder of a bucket under construction. An output is whole when it has a report.
 pub(super) struct Upload {
@@ -105,6 +115,26 @@ impl Upload {
         }
     }
 
+    /// Begins to send a file that is being written, unless it has to wait for others or until all is ready, or is kept for
+    /// another run; gives what has to be told how far it is. Dropped before the file is whole, it leaves nothing of it.
+    pub(super) fn follow(&self, name: &str, file: &Path) -> io::Result<Option<Growth>> {
+        if !self.replaced.is_empty() || self.resume.is_some() || name == REPORT {
+            return Ok(None);
+        }
+        // What has to wait for others would hold its file open meanwhile.
+        let Ok(permit) = Arc::clone(&self.together).try_acquire_owned() else { return Ok(None) };
+        let key = format!("{}{name}", self.prefix);
+        let (growth, written) = watch::channel(Written::default());
+        let (file, to) = (File::open(file)?, key.clone());
+        let store = Arc::clone(&self.bucket.store);
+        let task = spawn(async move {
+            let _permit = permit;
+            store.try_put_stream(&to, pieces(file, written)).await
+        });
+        self.begun().push((key, Task::of(task)));
+        Ok(Some(growth))
+    }
+
     fn send(&self, name: &str, file: PathBuf) {
         let key = format!("{}{name}", self.prefix);
         if name != REPORT && self.sent.contains(&key) {
@@ -116,14 +146,17 @@ impl Upload {
             let _permit = together.acquire().await;
             let wrong = |error: &dyn Display| StorageError::Other(error.to_string());
             let file = File::open(file).map_err(|error| wrong(&error))?;
-            let Some(resume) = resume else { return store.try_put_stream(&to, pieces(file)).await };
+            let bytes = file.metadata().map_err(|error| wrong(&error))?.len();
+            let (_, whole) = watch::channel(Written { bytes, is_whole: true });
+            let pieces = pieces(file, whole);
+            let Some(resume) = resume else { return store.try_put_stream(&to, pieces).await };
             let name = sending(&to);
             let journal = Arc::clone(&resume);
             // What is there and is not in the journal is taken for another's, even after a failure of the machine.
             let keep = move || journal.keep(name, &Sent::None).and_then(|()| journal.sync(SENT));
             let kept = spawn_blocking(keep).await.map_err(|error| wrong(&error))?;
             kept.map_err(|error| wrong(&error))?;
-            store.try_put_stream(&to, pieces(file)).await?;
+            store.try_put_stream(&to, pieces).await?;
             // If this fails it is sent again by another run, which does no harm.
             let there = store.head(&to).await.ok();
             let sent: Sent = there.map(|there| (there.size, there.etag.unwrap_or_default()));
@@ -220,17 +253,33 @@ fn sending(key: &str) -> (&'static str, u64) {
     (SENT, xxh3_64(key.as_bytes()))
 }
 
-/// A file in pieces.
-fn pieces(file: File) -> BoxStream<'static, std::result::Result<Bytes, StorageError>> {
-    let next = |file: File| async move {
+/// A file in pieces, each as soon as it is written.
+fn pieces(
+    file: File,
+    written: watch::Receiver<Written>,
+) -> BoxStream<'static, std::result::Result<Bytes, StorageError>> {
+    let wrong = |error: &dyn Display| StorageError::Other(error.to_string());
+    let next = move |(file, mut written, at): (File, watch::Receiver<Written>, u64)| async move {
+        let now = loop {
+            let now = *written.borrow_and_update();
+            if now.is_whole || now.bytes >= at + PIECE {
+                break now;
+            }
+            let given_up = |_| StorageError::Other("it was not written to its end".to_owned());
+            written.changed().await.map_err(given_up)?;
+        };
         let read = spawn_blocking(move || {
             let mut piece = Vec::new();
             let read = (&file).take(PIECE).read_to_end(&mut piece);
             read.map(|_| (Bytes::from(piece), file))
         });
-        let read = read.await.map_err(|error| StorageError::Other(error.to_string()))?;
-        let (piece, file) = read.map_err(|error| StorageError::Other(error.to_string()))?;
-        Ok((!piece.is_empty()).then_some((piece, file)))
+        let read = read.await.map_err(|error| wrong(&error))?;
+        let (piece, file) = read.map_err(|error| wrong(&error))?;
+        if piece.is_empty() && at != now.bytes {
+            return Err(StorageError::Other("it is not what was written".to_owned()));
+        }
+        let at = at + piece.len() as u64;
+        Ok((!piece.is_empty()).then_some((piece, (file, written, at))))
     };
-    try_unfold(file, next).boxed()
+    try_unfold((file, written, 0), next).boxed()
 }

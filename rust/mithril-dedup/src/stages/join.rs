@@ -90,7 +90,8 @@ pub fn postings(
 /// The pairs of an undecided row and one that comes after it and is not kept, that meet in these postings and can reach
 /// the threshold.
 ///
-/// They are all pairs of such rows of crowds that reach it, and others; among them pairs that share no band.
+/// They are all pairs of such rows of crowds that reach it, and others; among them pairs that share no band. Copies of
+/// earlier texts are in no crowd, and may have no postings: they go for what their first goes for.
 ///
 /// # Errors
 ///
