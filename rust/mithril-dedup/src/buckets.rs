@@ -44,7 +44,7 @@ struct Found {
 /// all else, a sixth of the time of ten million documents.
 #[derive(Default)]
 struct Room {
-    hashes: Vec<Vec<u64>>,
+    hashes: Vec<Vec<u8>>,
     filters: Vec<Filter>,
     passed: Vec<Vec<(u64, u32)>>,
 }

@@ -166,7 +166,7 @@ impl Sketches {
     pub(crate) fn in_bands<'a>(
         &'a self,
         bands: Range<usize>,
-        room: &'a mut Vec<Vec<u64>>,
+        room: &'a mut Vec<Vec<u8>>,
     ) -> Result<InBands<'a>> {
         match &self.bands {
             BandHashes::Held(hashes, width) => Ok(InBands::Held { hashes, width: *width, bands }),
@@ -182,7 +182,7 @@ impl Sketches {
 /// The hashes of some bands.
 pub(crate) enum InBands<'a> {
     Held { hashes: &'a [u64], width: usize, bands: Range<usize> },
-    Read(&'a [Vec<u64>]),
+    Read(&'a [Vec<u8>]),
 }
 
 impl InBands<'_> {
@@ -202,7 +202,8 @@ impl InBands<'_> {
             }
             Self::Read(columns) => {
                 for (band, hashes) in columns.iter().enumerate() {
-                    for (document, &hash) in (0_u32..).zip(hashes) {
+                    for (document, &hash) in (0_u32..).zip(hashes.as_chunks().0) {
+                        let hash = u64::from_le_bytes(hash);
                         if hash != MinHashSignature::EMPTY {
                             visit(document, band, hash);
                         }

@@ -39,8 +39,9 @@ impl Columns {
         let mut bytes = Vec::with_capacity(rows.len() / self.width.max(1) * WIDTH as usize);
         for column in 0..self.width {
             bytes.clear();
-            let values = rows.iter().skip(column).step_by(self.width);
-            bytes.extend(values.flat_map(|value| value.to_le_bytes()));
+            for value in rows.chunks_exact(self.width).filter_map(|row| row.get(column)) {
+                bytes.extend_from_slice(&value.to_le_bytes());
+            }
             let offset = (column as u64 * self.rows + first as u64) * WIDTH;
             write_at(&self.file, &bytes, offset)
                 .map_err(|error| self.spill.error(self.rows * self.width as u64 * WIDTH, error))?;
@@ -64,22 +65,12 @@ impl Columns {
         is_read && found.digest() == hash
     }
 
-    /// Reads a column in place of what there was.
-    pub(crate) fn read(&self, column: usize, values: &mut Vec<u64>) -> Result<()> {
-        values.clear();
-        values.reserve_exact(self.rows as usize);
-        let mut bytes = vec![0; 1 << 20];
-        let start = column as u64 * self.rows * WIDTH;
-        let (mut at, end) = (start, start + self.rows * WIDTH);
-        while at < end {
-            let length = bytes.len().min((end - at) as usize);
-            let part = bytes.get_mut(..length).unwrap_or_default();
-            read_at(&self.file, part, at)
-                .map_err(|error| DedupError::read(&self.spill.folder, error))?;
-            values.extend(part.as_chunks().0.iter().map(|&value| u64::from_le_bytes(value)));
-            at += length as u64;
-        }
-        Ok(())
+    /// Reads a column in place of what there was; its values have eight bytes each, the lowest first.
+    pub(crate) fn read(&self, column: usize, values: &mut Vec<u8>) -> Result<()> {
+        let length = self.rows * WIDTH;
+        values.resize(length as usize, 0);
+        read_at(&self.file, values, column as u64 * length)
+            .map_err(|error| DedupError::read(&self.spill.folder, error))
     }
 }
 
