@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,6 +16,7 @@ import mithril
 from mithril.cli import main
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -87,6 +88,27 @@ def test_other_formats_do_too(
     assert report["files"]["parts"] == (1 if suffix == "txt" else 2)
     against = mithril.dedup_files(path, tmp_path / "out", against=pattern, within=False)
     assert against.kept == 0
+
+
+@pytest.mark.parametrize("kind", [pa.ipc.new_file, pa.ipc.new_stream])
+def test_what_compressed_arrow_claims_is_not_believed(
+    tmp_path: Path, bucket: str, kind: Callable[..., Any]
+) -> None:
+    table = pa.table({"text": [f"a text of some length, {index}" for index in range(1000)]})
+    path = tmp_path / "x.arrow"
+    with kind(path, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+        writer.write_table(table)
+    good = path.read_bytes()
+    size = sum(len(text) for text in table["text"].to_pylist()).to_bytes(8, "little")
+    assert good.count(size) == 1
+    path.write_bytes(good.replace(size, (1 << 60).to_bytes(8, "little")))
+    store = mithril.open_store(f"s3://{bucket}")
+    store.put("in/x.arrow", path.read_bytes())
+    store.put("in/cut.arrow", good[: len(good) // 2])
+    for place in (f"s3://{bucket}/in/x.arrow", path, f"s3://{bucket}/in/cut.arrow"):
+        with pytest.raises(mithril.DedupException, match=r"\.arrow.*damaged"):
+            mithril.dedup_files(place, f"s3://{bucket}/out")
+    assert contents(store, "out") == {}
 
 
 def test_an_output_in_the_way_stays(tmp_path: Path, bucket: str) -> None:

@@ -1,7 +1,6 @@
 //! Arrow IPC: what is looked at before a library reads it, and which types Parquet has no name for.
 
 use super::input_file::{InputFile, guarded};
-use super::remote::Handle;
 use crate::error::{DedupError, Result};
 use crate::spill::of_the_machine;
 use arrow::array::RecordBatch;
@@ -10,6 +9,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, Tim
 use arrow::ipc::reader::read_footer_length;
 use arrow::ipc::{Message, root_as_footer, root_as_message};
 use parquet::arrow::arrow_writer::ArrowWriter;
+use std::fmt::Display;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::sync::Arc;
 
@@ -19,150 +19,206 @@ const MAGIC: &[u8] = b"ARROW1";
 const HEAD: usize = 8;
 /// The length of the footer, and the magic once more.
 const TAIL: u64 = 10;
-const CONTINUATION: [u8; 4] = [0xff; 4];
+/// What comes before a message: that it is one, and the length of its head.
+const WORD: usize = 4;
+const CONTINUATION: [u8; WORD] = [0xff; WORD];
 /// The most that zstd makes of a byte: a block of 128 kB from four.
 const MOST_COMPRESSED: u64 = 1 << 15;
 
-/// What is in an object, as a stream: it is the same whether it stands alone or between the magics of a file.
-pub(super) fn contents(file: &InputFile, mut object: Handle) -> Result<impl Read> {
-    let mut head = Vec::with_capacity(HEAD);
-    let read = object.by_ref().take(HEAD as u64).read_to_end(&mut head);
-    read.map_err(|error| DedupError::read(&file.path, error))?;
-    if head.starts_with(MAGIC) {
-        head.clear();
-    }
-    Ok(Cursor::new(head).chain(object))
-}
-
-/// Whether it is a file, and not a stream.
-///
-/// Every length is looked at, since memory for it is asked for before it turns out that there are not as many bytes.
+/// Whether a file is one of IPC, and not a stream; every length in it is looked at, since memory for it is asked for
+/// before it turns out that there are not as many bytes.
 pub(super) fn check(file: &InputFile, reader: &mut (impl Read + Seek)) -> Result<bool> {
-    let wrong = |error: io::Error| DedupError::read(&file.path, error);
     let mut magic = [0; MAGIC.len()];
     let is_file = reader.read_exact(&mut magic).is_ok() && magic == MAGIC;
     if is_file {
         check_footer(file, reader)?;
-    } else {
-        check_messages(file, reader)?;
     }
-    reader.rewind().map_err(wrong)?;
+    reader.rewind().map_err(|error| DedupError::read(&file.path, error))?;
     Ok(is_file)
 }
 
-fn damaged(file: &InputFile) -> DedupError {
-    DedupError::read(&file.path, "damaged: it names bytes that are not there")
+/// A stream, message by message, each looked at as a whole before any of it is passed on. What is in a file is a stream
+/// too, between its magics.
+struct Messages<R> {
+    stream: R,
+    /// How many bytes there are at most behind what was read.
+    left: u64,
+    message: Cursor<Vec<u8>>,
+    is_ended: bool,
+}
+
+/// The messages of a stream, or of what begins as a file.
+pub(super) fn messages(file: &InputFile, mut reader: impl Read) -> Result<impl Read> {
+    let mut head = Vec::with_capacity(HEAD);
+    let read = reader.by_ref().take(HEAD as u64).read_to_end(&mut head);
+    read.map_err(|error| DedupError::read(&file.path, error))?;
+    if head.starts_with(MAGIC) {
+        head.clear();
+    }
+    let stream = Cursor::new(head).chain(reader);
+    let message = Cursor::new(Vec::new());
+    Ok(Messages { stream, left: file.size, message, is_ended: false })
+}
+
+impl<R: Read> Messages<R> {
+    /// Appends so many bytes to the message; whether there are as many.
+    fn take(&mut self, count: u64) -> io::Result<bool> {
+        let message = self.message.get_mut();
+        let read = (&mut self.stream).take(count.min(self.left)).read_to_end(message)? as u64;
+        self.left -= read;
+        Ok(read == count)
+    }
+
+    /// As [`take`](Self::take), of what a message says that there is.
+    fn take_all(&mut self, count: u64) -> io::Result<()> {
+        if self.take(count)? { Ok(()) } else { Err(damaged()) }
+    }
+
+    /// Reads the next message, if there is one.
+    fn next(&mut self) -> io::Result<()> {
+        self.message = Cursor::new(Vec::new());
+        let mut length = 0;
+        for _ in 0..2 {
+            if !self.take(WORD as u64)? {
+                // What is cut off between two messages is not missed.
+                self.message = Cursor::new(Vec::new());
+                self.is_ended = true;
+                return Ok(());
+            }
+            let word = self.message.get_ref().last_chunk().copied().unwrap_or([0; WORD]);
+            length = u64::from(u32::from_le_bytes(word));
+            if word != CONTINUATION {
+                break;
+            }
+        }
+        self.is_ended = length == 0;
+        let begin = self.message.get_ref().len();
+        self.take_all(length)?;
+        let metadata = self.message.get_ref().get(begin..).unwrap_or_default();
+        if length > 0 {
+            let body = root_as_message(metadata).map_err(not_read)?.bodyLength();
+            let body = u64::try_from(body).map_err(|_| damaged())?;
+            self.take_all(body)?;
+            let size = self.message.get_ref().len() as u64;
+            check_message(&mut self.message, (0, size))?;
+        }
+        self.message.set_position(0);
+        Ok(())
+    }
+}
+
+impl<R: Read> Read for Messages<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let read = self.message.read(buffer)?;
+            if read > 0 || buffer.is_empty() || self.is_ended {
+                return Ok(read);
+            }
+            self.next()?;
+        }
+    }
+}
+
+fn damaged() -> io::Error {
+    io::Error::other("damaged: it names bytes that are not there")
+}
+
+fn not_read(error: impl Display) -> io::Error {
+    io::Error::other(format!("damaged: {error}"))
 }
 
 fn check_footer(file: &InputFile, reader: &mut (impl Read + Seek)) -> Result<()> {
     let wrong = |error: io::Error| DedupError::read(&file.path, error);
     if file.size < HEAD as u64 + TAIL {
-        return Err(damaged(file));
+        return Err(wrong(damaged()));
     }
     let mut tail = [0; TAIL as usize];
     reader.seek(SeekFrom::End(-(TAIL as i64))).map_err(wrong)?;
     reader.read_exact(&mut tail).map_err(wrong)?;
     let length = guarded(file, || Ok(read_footer_length(tail)?))? as u64;
-    let start = file.size.checked_sub(TAIL + length).ok_or_else(|| damaged(file))?;
+    let start = file.size.checked_sub(TAIL + length).ok_or_else(|| wrong(damaged()))?;
     let mut footer = vec![0; length as usize];
     reader.seek(SeekFrom::Start(start)).map_err(wrong)?;
     reader.read_exact(&mut footer).map_err(wrong)?;
-    let footer = root_as_footer(&footer)
-        .map_err(|error| DedupError::read(&file.path, format!("damaged: {error}")))?;
+    let footer = root_as_footer(&footer).map_err(|error| wrong(not_read(error)))?;
     let blocks = footer.recordBatches().into_iter().chain(footer.dictionaries()).flatten();
     for block in blocks {
         let lengths = [block.offset(), block.metaDataLength().into(), block.bodyLength()];
         let lengths = lengths.map(u64::try_from);
-        let [Ok(offset), Ok(metadata), Ok(body)] = lengths else { return Err(damaged(file)) };
+        let [Ok(offset), Ok(metadata), Ok(body)] = lengths else { return Err(wrong(damaged())) };
         let end = offset.checked_add(metadata).and_then(|end| end.checked_add(body));
         if end.is_none_or(|end| end > file.size) {
-            return Err(damaged(file));
+            return Err(wrong(damaged()));
         }
-        check_message(file, reader, offset)?;
+        check_message(reader, (offset, file.size)).map_err(wrong)?;
     }
     Ok(())
 }
 
-fn check_messages(file: &InputFile, reader: &mut (impl Read + Seek)) -> Result<()> {
-    let mut next = Some(0);
-    while let Some(at) = next {
-        next = check_message(file, reader, at)?;
-    }
-    Ok(())
-}
-
-/// Looks at the lengths of a message; returns where the next one is, if it is not the last.
-fn check_message(
-    file: &InputFile,
-    reader: &mut (impl Read + Seek),
-    start: u64,
-) -> Result<Option<u64>> {
-    let wrong = |error: io::Error| DedupError::read(&file.path, error);
+/// Looks at the lengths of the message at `start` of so many bytes.
+fn check_message(reader: &mut (impl Read + Seek), (start, size): (u64, u64)) -> io::Result<()> {
     let mut at = start;
-    reader.seek(SeekFrom::Start(at)).map_err(wrong)?;
-    let mut word = [0; 4];
+    reader.seek(SeekFrom::Start(at))?;
+    let mut word = [0; WORD];
     for _ in 0..2 {
-        if at + 4 > file.size {
-            return Ok(None);
+        if at + WORD as u64 > size {
+            return Ok(());
         }
-        reader.read_exact(&mut word).map_err(wrong)?;
-        at += 4;
+        reader.read_exact(&mut word)?;
+        at += WORD as u64;
         if word != CONTINUATION {
             break;
         }
     }
     let length = u64::from(u32::from_le_bytes(word));
     if length == 0 {
-        return Ok(None);
+        return Ok(());
     }
-    if at + length > file.size {
-        return Err(damaged(file));
+    if at + length > size {
+        return Err(damaged());
     }
     let mut metadata = vec![0; length as usize];
-    reader.read_exact(&mut metadata).map_err(wrong)?;
-    let message: Message = root_as_message(&metadata)
-        .map_err(|error| DedupError::read(&file.path, format!("damaged: {error}")))?;
+    reader.read_exact(&mut metadata)?;
+    let message: Message = root_as_message(&metadata).map_err(not_read)?;
     let begin = at + length;
     let body = u64::try_from(message.bodyLength()).ok();
-    let end = body.and_then(|body| begin.checked_add(body)).filter(|&end| end <= file.size);
-    let end = end.ok_or_else(|| damaged(file))?;
+    let end = body.and_then(|body| begin.checked_add(body)).filter(|&end| end <= size);
+    let end = end.ok_or_else(damaged)?;
     let dictionary = message.header_as_dictionary_batch().and_then(|batch| batch.data());
     let batch = message.header_as_record_batch().or(dictionary);
     if let Some(batch) = batch.filter(|batch| batch.compression().is_some()) {
         for buffer in batch.buffers().into_iter().flatten() {
-            check_buffer(file, reader, (begin, end), (buffer.offset(), buffer.length()))?;
+            check_buffer(reader, (begin, end), (buffer.offset(), buffer.length()))?;
         }
     }
-    Ok(Some(end))
+    Ok(())
 }
 
 /// Looks at what a compressed buffer says that it will be.
 fn check_buffer(
-    file: &InputFile,
     reader: &mut (impl Read + Seek),
     (begin, end): (u64, u64),
     (offset, length): (i64, i64),
-) -> Result<()> {
-    let wrong = |error: io::Error| DedupError::read(&file.path, error);
+) -> io::Result<()> {
     let place = u64::try_from(offset).ok().and_then(|offset| begin.checked_add(offset));
     let (Some(place), Ok(length)) = (place, u64::try_from(length)) else {
-        return Err(damaged(file));
+        return Err(damaged());
     };
     if length == 0 {
         return Ok(());
     }
     if length < 8 || place.checked_add(length).is_none_or(|last| last > end) {
-        return Err(damaged(file));
+        return Err(damaged());
     }
     let mut claim = [0; 8];
-    reader.seek(SeekFrom::Start(place)).map_err(wrong)?;
-    reader.read_exact(&mut claim).map_err(wrong)?;
+    reader.seek(SeekFrom::Start(place))?;
+    reader.read_exact(&mut claim)?;
     let most = length.saturating_mul(MOST_COMPRESSED).min(of_the_machine().unwrap_or(u64::MAX));
     match i64::from_le_bytes(claim) {
         // It is not compressed after all.
         -1 => Ok(()),
         claim if u64::try_from(claim).is_ok_and(|claim| claim <= most) => Ok(()),
-        _ => Err(damaged(file)),
+        _ => Err(damaged()),
     }
 }
 

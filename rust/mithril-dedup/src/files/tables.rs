@@ -18,6 +18,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::ipc::reader::{FileReader, StreamReader};
 use rayon::prelude::*;
+use std::io::BufReader;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -85,16 +86,13 @@ pub(super) fn open(format: Format, file: &InputFile) -> Result<(SchemaRef, Batch
         return open_csv(file);
     }
     let mut handle = file.open()?;
-    let (schema, batches) = if file.is_remote() {
-        // To jump about in an object costs a request a jump; what is in a file is a stream too.
-        let stream = ipc::contents(file, handle)?;
-        let reader = guarded(file, || Ok(StreamReader::try_new_buffered(stream, None)?))?;
-        (reader.schema(), guard(file, reader))
-    } else if ipc::check(file, &mut handle)? {
+    // To jump about in an object costs a request a jump; what is in a file is a stream too.
+    let (schema, batches) = if !file.is_remote() && ipc::check(file, &mut handle)? {
         let reader = guarded(file, || Ok(FileReader::try_new_buffered(handle, None)?))?;
         (reader.schema(), guard(file, reader))
     } else {
-        let reader = guarded(file, || Ok(StreamReader::try_new_buffered(handle, None)?))?;
+        let stream = ipc::messages(file, BufReader::new(handle))?;
+        let reader = guarded(file, || Ok(StreamReader::try_new(stream, None)?))?;
         (reader.schema(), guard(file, reader))
     };
     let schema = ipc::parquet_schema(file, &schema)?;
