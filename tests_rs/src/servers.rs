@@ -54,8 +54,9 @@ impl Moto {
     /// Starts one, and waits until it answers.
     #[must_use]
     pub fn start() -> Self {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/servers/moto_in_one_step.py");
         let (process, ports) = Process::start("moto", 1, |_, ports| {
-            vec![tool("moto_server"), "-H".into(), "127.0.0.1".into(), format!("-p{}", ports[0])]
+            vec![tool("python"), script.to_owned(), ports[0].to_string()]
         });
         let port = ports[0];
         process.wait_until("it answers", || request(port, "GET", "/moto-api/").is_ok());

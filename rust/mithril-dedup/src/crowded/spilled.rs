@@ -98,7 +98,8 @@ impl Spilled {
             is_too_much |= found.is_none();
             add(&mut self.ahead.found, found.unwrap_or_default());
         }
-        if is_too_much {
+        let pairs: usize = self.ahead.found.values().map(Vec::len).sum();
+        if is_too_much || pairs > SHARDS * self.most_pairs() {
             // They are looked up once more, fewer at a time.
             self.ahead = Ahead::default();
         }
