@@ -151,12 +151,17 @@ def test_a_crowd_is_compared_with_the_rows_that_are_kept() -> None:
     assert result.report.rounds == 1
 
 
-def test_unlike_rows_of_one_bucket_take_few_rounds() -> None:
+def test_unlike_rows_of_one_bucket_take_few_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     # One word in common, and one band of one row: about half of all rows are in the bucket of it.
     texts = [f"common {number}" for number in range(1_000)]
     options = {"ngram": 1, "threshold": 0.9, "recall": 0.85, "permutations": 1}
     rows, result = in_stages(texts, 4, Settings(pivots=4), **options)
     assert rows == at_once(texts, **options) == []
+    assert result.report.rounds == 1
+    # What is left is joined after it; where nothing is:
+    monkeypatch.setattr(plan, "JOINED_PAIRS", -1)
+    rows, result = in_stages(texts, 4, Settings(pivots=4), **options)
+    assert rows == []
     assert 1 < result.report.rounds < 9
     # As many as there is room for at a time, and no more.
     limited, result = in_stages(texts, 4, Settings(max_task_pairs=3_000), **options)
