@@ -111,8 +111,8 @@ def pass_on(port: int, server_port: int) -> None:
 def move(one: socket.socket, other: socket.socket, delay: float, is_answered: Event) -> None:
     """Move what one socket gets to another, without its coming into this process.
 
-    That takes a sixth of the processor time of reading and writing it, which the command that is
-    measured would have to do without.
+    That takes a third of the processor time of reading and writing it, 0.13 seconds a run in place
+    of 0.36, which the command that is measured would have to do without.
     """
     take, give = os.pipe()
     fcntl.fcntl(give, fcntl.F_SETPIPE_SZ, CHUNK)

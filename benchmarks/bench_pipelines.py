@@ -21,7 +21,7 @@ import numpy as np
 import planted
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from bench_scale import FOLDER, LITTLE, MITHRIL, processor
+from bench_scale import FOLDER, LITTLE, MITHRIL, machine
 from peers import BANDS, PERMUTATIONS
 from watch import Run, watched
 
@@ -158,7 +158,6 @@ def main() -> None:
 
 def head(count: int) -> str:
     """Say what was measured, and on what."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return f"""# A million rows beside other pipelines
 
 What `make bench-pipelines` measures: whole commands, from Parquet files to Parquet files, on
@@ -176,8 +175,8 @@ go, at a threshold of 0.8, and of the last none. The columns say of how many pai
 
 Seconds are medians of {REPETITIONS} runs, of datatrove one. Peak memory is that of all processes of
 a command together, looked at ten times a second; what several of them share counts once (PSS).
-Measured with Python {platform.python_version()} on {os.cpu_count()} cores and
-{memory / 2**30:.0f} GiB of memory ({processor()}).
+Measured with Python {platform.python_version()} on
+{machine()}.
 
 """
 

@@ -20,6 +20,7 @@ import planted
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import scale_chart
+from bench_dedup import processor
 from watch import Run, watched
 
 import mithril
@@ -199,7 +200,6 @@ def main() -> None:
 
 def head() -> str:
     """Say what was measured, and on what."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return f"""# Ten million rows in little memory
 
 What `make bench-scale` measures: the command `mithril dedup`, Parquet to Parquet, with
@@ -212,15 +212,15 @@ by the benchmark on words between white space, is below the threshold.
 Seconds are medians of {REPETITIONS} runs. Peak memory is what the
 system calls `VmHWM`, mapped files included. Temporary bytes are texts and band hashes. Measured
 with Mithril {mithril.__version__} and Python {platform.python_version()} on
-{os.cpu_count()} cores and {memory / 2**30:.0f} GiB of memory ({processor()}).
+{machine()}.
 
 """
 
 
-def processor() -> str:
-    """Return the name of the processor."""
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    return next((line.split(":")[1].strip() for line in lines if "model name" in line), "unknown")
+def machine() -> str:
+    """Say what it is measured on."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return f"{os.cpu_count()} cores and {memory / 2**30:.0f} GiB of memory ({processor()})"
 
 
 if __name__ == "__main__":

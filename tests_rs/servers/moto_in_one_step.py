@@ -3,12 +3,12 @@
     python moto_in_one_step.py PORT
 
 moto looks whether `If-Match` and `If-None-Match` hold and then writes, and another of its threads
-may write in between: of two increments one is lost now and then. S3
-promises that it is not.
+may write in between: of two increments one is lost now and then. S3 promises that it is not.
 """
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 from typing import TYPE_CHECKING, Any
@@ -29,15 +29,11 @@ class InOneStep(DomainDispatcherApplication):  # type: ignore[misc, unused-ignor
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:  # noqa: ANN401
         """Answer a request."""
         is_write = environ["REQUEST_METHOD"] in {"PUT", "POST"}
-        if not (is_write and any(condition in environ for condition in CONDITIONS)):
-            return self.answer(environ, start_response)
-        with ONE_AT_A_TIME:
-            return self.answer(environ, start_response)
-
-    def answer(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:  # noqa: ANN401
-        """Answer as moto does: what it writes is written when this returns."""
-        answered: Iterable[bytes] = super().__call__(environ, start_response)
-        return answered
+        has_condition = is_write and any(condition in environ for condition in CONDITIONS)
+        # What it writes is written when this returns.
+        with ONE_AT_A_TIME if has_condition else contextlib.nullcontext():
+            answered: Iterable[bytes] = super().__call__(environ, start_response)
+            return answered
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ const MOST_COUNTERS: u64 = 1 << 26;
 const SAMPLE: usize = 256;
 /// Parts of the index that threads add to on their own.
 const SHARDS: usize = 4;
+
 /// The documents of crowded buckets that are kept.
 pub(crate) struct Crowd {
     rarity: Rarity,
@@ -86,9 +87,7 @@ impl Crowd {
 
     /// The rarest elements of a document.
     pub(crate) fn rarest(&self, comparer: &mut Comparer, document: u32) -> Rarest {
-        let mut elements = Vec::new();
-        comparer.elements(document, &mut elements);
-        self.rarity.rarest(elements)
+        comparer.rarest(document, &self.rarity)
     }
 
     /// Adds a document of this block, or of one before.
@@ -135,12 +134,7 @@ impl Crowd {
         if documents.clone().take_while(|&document| document < end).all(|one| one < looked_up) {
             return Ok(end.max(looked_up));
         }
-        let rarest = |document| {
-            let mut elements = Vec::new();
-            verifier.comparer().elements(document, &mut elements);
-            rarity.rarest(elements)
-        };
-        spilled.look_up(documents, rarest, rarity.goal(), control)?;
+        spilled.look_up(documents, (verifier, rarity), control)?;
         Ok(spilled.end())
     }
 
@@ -171,25 +165,9 @@ impl Crowd {
             }
         }
         candidates.sort_unstable();
-        let least = rarest.least();
-        if least > 1 {
-            let mut kept = 0;
-            let mut at = 0;
-            while let Some(&one) = candidates.get(at) {
-                let behind = candidates.get(at..).unwrap_or_default();
-                let times = behind.iter().take_while(|&&other| other == one).count();
-                if times >= least
-                    && let Some(place) = candidates.get_mut(kept)
-                {
-                    *place = one;
-                    kept += 1;
-                }
-                at += times;
-            }
-            candidates.truncate(kept);
-        } else {
-            candidates.dedup();
-        }
+        let often = candidates.chunk_by(|one, other| one == other);
+        let often = often.filter(|same| same.len() >= rarest.least());
+        *candidates = often.filter_map(<[u32]>::first).copied().collect();
     }
 }
 

@@ -140,16 +140,8 @@ pub(crate) fn select(
         let kept = spill.and_then(|spill| spill.kept_unit((STAGE, number), |_| true));
         let is_kept = kept.is_some();
         let before = selecting.selection.so_far();
-        if kept.is_none()
-            && let Some(crowd) = &mut selecting.crowd
-            && let Some((last, _)) = buckets.get(block.end - 1)
-        {
-            let documents = may_be_crowded(buckets, &selecting.kept, start);
-            let end = crowd.look_ahead(verifier, documents, last + 1, control)?;
-            let is_ahead = |&(document, _): &(u32, &[u32])| document >= end;
-            while block.len() > 1 && buckets.get(block.end - 1).as_ref().is_some_and(is_ahead) {
-                block.end -= 1;
-            }
+        if !is_kept {
+            block = selecting.look_ahead(verifier, block, control)?;
         }
         let decided = if let Some(decided) = kept {
             selecting.repeat(start, decided)
@@ -273,6 +265,24 @@ impl<'a> Selecting<'a> {
             },
         );
         pending.collect()
+    }
+
+    /// Has the documents of a block looked up that the crowd has in temporary files; gives those of them that were.
+    fn look_ahead(
+        &mut self,
+        verifier: &Verifier,
+        mut block: Range<usize>,
+        control: Control,
+    ) -> Result<Range<usize>> {
+        let Self { crowd: Some(crowd), buckets, kept, .. } = self else { return Ok(block) };
+        let Some((last, _)) = buckets.get(block.end - 1) else { return Ok(block) };
+        let documents = may_be_crowded(buckets, kept, block.start);
+        let end = crowd.look_ahead(verifier, documents, last + 1, control)?;
+        let is_ahead = |index: usize| buckets.get(index).is_some_and(|(one, _)| one >= end);
+        while block.len() > 1 && is_ahead(block.end - 1) {
+            block.end -= 1;
+        }
+        Ok(block)
     }
 
     /// Decides as an earlier run has done, without a comparison; returns how many documents that are.

@@ -3,7 +3,7 @@
 use crate::documents::Documents;
 use crate::error::Result;
 use crate::options::{DedupOptions, Method, Verify};
-use crate::rarest::Goal;
+use crate::rarest::{Goal, Rarest, Rarity};
 use crate::shingle::Shingler;
 use crate::sketch::Signatures;
 use mithril_core::MinHasher;
@@ -92,13 +92,15 @@ impl<'a> Verifier<'a> {
 
     /// The bytes of a document's text.
     pub(crate) fn length(&self, position: u32) -> u64 {
-        let row = self.rows.get(position as usize).copied().unwrap_or(u32::MAX);
-        self.documents.length(row as usize).unwrap_or_default() as u64
+        self.documents.length(self.row(position)).unwrap_or_default() as u64
     }
 
     fn text(&self, position: u32) -> &str {
-        let row = self.rows.get(position as usize).copied().unwrap_or(u32::MAX);
-        self.documents.text(row as usize).unwrap_or_default()
+        self.documents.text(self.row(position)).unwrap_or_default()
+    }
+
+    fn row(&self, position: u32) -> usize {
+        self.rows.get(position as usize).copied().unwrap_or(u32::MAX) as usize
     }
 
     fn shard(&self, position: u32) -> Option<MutexGuard<'_, Shard>> {
@@ -172,6 +174,13 @@ impl Comparer<'_> {
                 values.map(|(value, place)| xxh3_64_with_seed(&value.to_le_bytes(), place)),
             );
         }
+    }
+
+    /// The rarest of the [`elements`](Self::elements) of a document.
+    pub(crate) fn rarest(&mut self, document: u32, rarity: &Rarity) -> Rarest {
+        let mut elements = Vec::new();
+        self.elements(document, &mut elements);
+        rarity.rarest(elements)
     }
 
     /// Says that others will be compared with a document, so that its shingles are held if they are at hand.

@@ -8,8 +8,9 @@ use super::lists::Lists;
 use super::{SHARDS, shard_of};
 use crate::control::Control;
 use crate::error::Result;
-use crate::rarest::{Goal, Place, Rarest};
+use crate::rarest::{Goal, Place, Rarity};
 use crate::spill::{Runs, Spill};
+use crate::verify::{Comparer, Verifier};
 use rayon::prelude::*;
 use std::collections::HashMap;
 
@@ -121,8 +122,7 @@ impl Spilled {
     pub(super) fn look_up(
         &mut self,
         mut documents: impl Iterator<Item = u32>,
-        rarest: impl Fn(u32) -> Rarest + Sync,
-        goal: Goal,
+        (verifier, rarity): (&Verifier, &Rarity),
         control: Control,
     ) -> Result<()> {
         let mut ahead = Ahead { end: u32::MAX, ..Ahead::default() };
@@ -135,11 +135,13 @@ impl Spilled {
             if next.is_empty() {
                 break;
             }
-            let found = next.par_iter().map(|&document| {
+            let look_up = |comparer: &mut Comparer, &document: &u32| {
                 let lookup =
                     |(element, place, is_first)| Lookup { element, document, place, is_first };
-                control.check().map(|()| rarest(document).looked_up().map(lookup).collect())
-            });
+                let rarest = comparer.rarest(document, rarity);
+                control.check().map(|()| rarest.looked_up().map(lookup).collect())
+            };
+            let found = next.par_iter().map_init(|| verifier.comparer(), look_up);
             for lookup in found.collect::<Result<Vec<Vec<Lookup>>>>()?.concat() {
                 left = left.saturating_sub(1);
                 if let Some(lookups) = ahead.lookups.get_mut(shard_of(lookup.element)) {
@@ -157,7 +159,7 @@ impl Spilled {
         });
         loop {
             let most = if chosen.len() > 1 { self.most_pairs() } else { usize::MAX };
-            if let Some(found) = self.meet(&ahead.lookups, most, goal, control)? {
+            if let Some(found) = self.meet(&ahead.lookups, most, rarity.goal(), control)? {
                 ahead.found = found;
                 break;
             }

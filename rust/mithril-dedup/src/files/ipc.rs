@@ -92,15 +92,15 @@ impl<R: Read> Messages<R> {
             }
         }
         self.is_ended = length == 0;
-        let begin = self.message.get_ref().len();
-        self.take_all(length)?;
-        let metadata = self.message.get_ref().get(begin..).unwrap_or_default();
         if length > 0 {
-            let body = root_as_message(metadata).map_err(not_read)?.bodyLength();
-            let body = u64::try_from(body).map_err(|_| damaged())?;
+            let head = self.message.get_ref().len();
+            self.take_all(length)?;
+            let metadata = self.message.get_ref().get(head..).unwrap_or_default().to_vec();
+            let message = root_as_message(&metadata).map_err(not_read)?;
+            let body = u64::try_from(message.bodyLength()).map_err(|_| damaged())?;
+            let begin = self.message.get_ref().len() as u64;
             self.take_all(body)?;
-            let size = self.message.get_ref().len() as u64;
-            check_message(&mut self.message, (0, size))?;
+            check_batch(&mut self.message, message, (begin, begin + body))?;
         }
         self.message.set_position(0);
         Ok(())
@@ -179,16 +179,24 @@ fn check_message(reader: &mut (impl Read + Seek), (start, size): (u64, u64)) -> 
     }
     let mut metadata = vec![0; length as usize];
     reader.read_exact(&mut metadata)?;
-    let message: Message = root_as_message(&metadata).map_err(not_read)?;
+    let message = root_as_message(&metadata).map_err(not_read)?;
     let begin = at + length;
     let body = u64::try_from(message.bodyLength()).ok();
     let end = body.and_then(|body| begin.checked_add(body)).filter(|&end| end <= size);
-    let end = end.ok_or_else(damaged)?;
+    check_batch(reader, message, (begin, end.ok_or_else(damaged)?))
+}
+
+/// Looks at the compressed buffers of a message, whose body has these bounds.
+fn check_batch(
+    reader: &mut (impl Read + Seek),
+    message: Message,
+    body: (u64, u64),
+) -> io::Result<()> {
     let dictionary = message.header_as_dictionary_batch().and_then(|batch| batch.data());
     let batch = message.header_as_record_batch().or(dictionary);
     if let Some(batch) = batch.filter(|batch| batch.compression().is_some()) {
         for buffer in batch.buffers().into_iter().flatten() {
-            check_buffer(reader, (begin, end), (buffer.offset(), buffer.length()))?;
+            check_buffer(reader, body, (buffer.offset(), buffer.length()))?;
         }
     }
     Ok(())

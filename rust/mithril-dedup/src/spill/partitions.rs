@@ -121,10 +121,10 @@ impl Partitions {
 }
 
 fn records<const N: usize>(bytes: &[u8]) -> impl Iterator<Item = [u64; N]> + '_ {
-    let numbers = bytes.as_chunks().0.iter().map(|&number| u64::from_le_bytes(number));
-    let mut numbers = numbers.fuse();
-    let count = bytes.len() / (N * WIDTH);
-    (0..count).map(move |_| std::array::from_fn(|_| numbers.next().unwrap_or_default()))
+    bytes.as_chunks().0.chunks_exact(N).map(|record| {
+        let mut numbers = record.iter().map(|&number| u64::from_le_bytes(number));
+        std::array::from_fn(|_| numbers.next().unwrap_or_default())
+    })
 }
 
 /// Collects records until they are worth writing.

@@ -149,14 +149,17 @@ impl Remote {
         outcome.map_err(|error| self.place.error(key, &error))
     }
 
-    /// Parts of an object, none of them empty, if the last of them begins before its end, which every answer tells: so
+    /// Parts of an object, if none of them is empty and the last begins before its end, which every answer tells: so
     /// there is no request but for what is wanted.
     async fn ranges_before_the_end(
         &self,
         key: &str,
         ranges: &[Range<u64>],
-        last: u64,
     ) -> Result<Option<Vec<Bytes>>, StorageError> {
+        let last = ranges.iter().map(|range| range.start).max();
+        let Some(last) = last.filter(|_| ranges.iter().all(|range| range.start < range.end)) else {
+            return Ok(None);
+        };
         let (path, ranges) = (self.path(key)?, ranges.to_vec());
         self.request(key, |client| async move {
             let fetch = |range: Range<u64>| async {
@@ -379,14 +382,11 @@ impl StorageBackend for Remote {
         key: &str,
         ranges: &[Range<u64>],
     ) -> Result<Vec<Bytes>, StorageError> {
-        let last = ranges.iter().map(|range| range.start).max();
-        if let Some(last) = last.filter(|_| ranges.iter().all(|range| range.start < range.end)) {
-            match self.ranges_before_the_end(key, ranges, last).await {
-                // Which one that is, and how large the object, is told below.
-                Ok(None) | Err(StorageError::InvalidRange(_)) => {}
-                Ok(Some(parts)) => return Ok(parts),
-                Err(error) => return Err(error),
-            }
+        match self.ranges_before_the_end(key, ranges).await {
+            // Which one is not, and how large the object is, is told below.
+            Ok(None) | Err(StorageError::InvalidRange(_)) => {}
+            Ok(Some(parts)) => return Ok(parts),
+            Err(error) => return Err(error),
         }
         let size = self.head(key).await?.size;
         let place = self.place.of(key);
